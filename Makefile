@@ -1,0 +1,55 @@
+# make run and make test are all that a newcomer needs; the rest is for whoever changes the program.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help prepare prepare-test run build test bench fuzz format lint ci clean
+
+SOURCES := Package.swift $(wildcard Sources Tests Benchmarks Fuzz)
+FUZZ_SECONDS ?= 60
+
+# The Swift runtime goes into the binary where the toolchain has it in that form: one file to copy, faster to start.
+STATIC = $(shell scripts/static-stdlib)
+RELEASE = -c release $(STATIC) --product product-importer
+
+help: ## this list
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
+
+prepare:
+	@scripts/prepare
+
+prepare-test:
+	@scripts/prepare test
+
+# exec: the program takes the shell's place, so that Ctrl-C and SIGTERM reach it and make waits for its end.
+run: prepare ## build what is needed, then run the whole system; Ctrl-C stops it
+	@swift build $(RELEASE)
+	@exec "$$(swift build $(RELEASE) --show-bin-path)/product-importer" up
+
+build: prepare ## the release binary; prints where it is
+	@swift build $(RELEASE)
+	@echo "$$(swift build $(RELEASE) --show-bin-path)/product-importer"
+
+test: prepare-test ## all tests
+	@swift build --product product-importer
+	@swift test
+
+bench: prepare-test ## the benchmark: ratios against psql, beside their goals
+	@swift build $(RELEASE)
+	@Benchmarks/run
+
+fuzz: prepare ## feed the parser garbage: make fuzz FUZZ_SECONDS=600
+	@Fuzz/run $(FUZZ_SECONDS)
+
+format: ## format all Swift sources in place
+	@swift format format --in-place --parallel --recursive $(SOURCES)
+
+lint: ## formatting and import directions, as CI checks them
+	@swift format lint --strict --parallel --recursive $(SOURCES)
+	@scripts/check-imports
+
+ci: ## everything that CI checks
+	@.ci/run
+
+clean: ## remove what was built; the data in var/ stays
+	@swift package clean
+	@rm -rf .bench

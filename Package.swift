@@ -1,0 +1,86 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+var settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+// CI: warnings in our own targets are errors; dependencies are left alone (SE-0480).
+if Context.environment["CI"] != nil { settings.append(.treatAllWarnings(as: .error)) }
+
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
+let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let mustache = Target.Dependency.product(name: "Mustache", package: "swift-mustache")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
+let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+
+// Imports run one way: ProductImporter → Watcher, Admin → Pipeline → Catalog → Postgres → CLibPQ.
+let package = Package(
+    name: "product-importer",
+    products: [
+        .executable(name: "product-importer", targets: ["ProductImporter"])
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.4.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.0.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.0.0"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.6.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
+        .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.0.0"),
+    ],
+    targets: [
+        .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .systemLibrary(name: "CLinux"),
+        .systemLibrary(name: "CInotifyTools", providers: [.apt(["libinotifytools0-dev"])]),
+        .target(
+            name: "Postgres", dependencies: ["CLibPQ", "CLinux", logging, system, subprocess],
+            swiftSettings: settings),
+        .target(
+            name: "Catalog", dependencies: ["Postgres", logging],
+            swiftSettings: settings),
+        .target(
+            name: "Pipeline", dependencies: ["Catalog", "Postgres", "CLinux", logging, system, crypto],
+            swiftSettings: settings),
+        .target(
+            name: "Watcher",
+            dependencies: ["Pipeline", "Catalog", "Postgres", "CInotifyTools", "CLinux", logging, system, lifecycle],
+            swiftSettings: settings),
+        .target(
+            name: "Admin",
+            dependencies: ["Pipeline", "Catalog", "Postgres", hummingbird, mustache, logging, system, crypto],
+            resources: [.embedInCode("Assets")],
+            swiftSettings: settings),
+        .executableTarget(
+            name: "ProductImporter",
+            dependencies: [
+                "Watcher", "Admin", "Pipeline", "Catalog", "Postgres", arguments, configuration, lifecycle, unixSignals,
+                logging, system,
+            ],
+            swiftSettings: settings),
+
+        .target(
+            name: "TestSupport", dependencies: ["Catalog", "Postgres", logging, system], path: "Tests/TestSupport",
+            swiftSettings: settings),
+        .testTarget(
+            name: "PostgresTests", dependencies: ["Postgres", "CLibPQ", "TestSupport", logging, system, subprocess],
+            swiftSettings: settings),
+        .testTarget(
+            name: "CatalogTests", dependencies: ["Catalog", "Postgres", "TestSupport", logging],
+            swiftSettings: settings),
+        .testTarget(
+            name: "PipelineTests", dependencies: ["Pipeline", "Catalog", "Postgres", "TestSupport", logging],
+            swiftSettings: settings),
+    ]
+)

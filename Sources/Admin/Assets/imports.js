@@ -1,0 +1,86 @@
+// The list of imports: asks the API each second while something is going on, else every five, and moves rows in place.
+
+import { number } from "./format.js";
+import { Row, countsSentence, isEnd, keyOf } from "./row.js";
+
+const list = document.getElementById("imports");
+const empty = document.getElementById("empty");
+const notice = document.getElementById("notice");
+const announcements = document.getElementById("announcements");
+const pager = document.getElementById("pager");
+
+const page = Math.max(1, Number.parseInt(new URLSearchParams(location.search).get("page") ?? "1", 10) || 1);
+const rows = new Map();
+const busyPause = 1000;
+const quietPause = 5000;
+
+function say(text) {
+  notice.textContent = text;
+  notice.hidden = text === "";
+}
+
+/** Puts rows into the API's order; a row that is in its place already is not moved. */
+function arrange(items) {
+  const present = new Set(items.map(keyOf));
+  for (const [key, row] of rows) {
+    if (!present.has(key)) {
+      row.node.remove();
+      rows.delete(key);
+    }
+  }
+  items.forEach((progress, index) => {
+    const key = keyOf(progress);
+    const row = rows.get(key) ?? new Row();
+    const before = row.progress;
+    rows.set(key, row);
+    row.update(progress);
+    if (list.children[index] !== row.node) list.insertBefore(row.node, list.children[index] ?? null);
+    if (before && !isEnd(before) && isEnd(progress)) announce(progress);
+  });
+}
+
+function announce(progress) {
+  announcements.textContent = progress.state === "completed"
+    ? `${progress.file} is imported: ${countsSentence(progress)}.`
+    : `${progress.file} ${progress.state === "failed" ? "failed" : "was cancelled"}: ${progress.error?.message ?? progress.message}`;
+}
+
+function turnPages(answer) {
+  pager.hidden = answer.pages < 2;
+  place(document.getElementById("newer"), answer.page - 1, answer.page > 1);
+  place(document.getElementById("older"), answer.page + 1, answer.page < answer.pages);
+  document.getElementById("place").textContent =
+    `Page ${number(answer.page)} of ${number(answer.pages)}, ${number(answer.total)} imports`;
+}
+
+function place(link, target, exists) {
+  if (exists) link.href = `/?page=${target}`;
+  else link.removeAttribute("href");
+}
+
+async function refresh() {
+  const response = await fetch(`/api/imports?page=${page}`, { headers: { accept: "application/json" } });
+  if (response.status === 401) return location.reload();
+  const answer = await response.json();
+  if (!response.ok) throw new Error(answer.detail);
+  arrange(answer.items);
+  empty.hidden = answer.total > 0 || answer.degraded === true;
+  turnPages(answer);
+  say(answer.degraded ? `${answer.reason} What you see comes from the outbox; new files wait until the database is back.` : "");
+  return answer.items.every(isEnd) ? quietPause : busyPause;
+}
+
+async function poll() {
+  let pause = quietPause;
+  try {
+    pause = await refresh();
+  } catch (error) {
+    say(error instanceof TypeError ? "The server does not answer. What you see may be old; trying again." : error.message);
+  }
+  setTimeout(poll, document.hidden ? quietPause : pause);
+}
+
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden) rows.forEach((row) => row.updateTime());
+});
+poll();

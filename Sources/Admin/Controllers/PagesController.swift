@@ -1,0 +1,21 @@
+internal import Hummingbird
+
+/// The pages for people. They are frames that scripts fill from the API, so that there is one source of the numbers.
+struct PagesController {
+    let pages: PageTemplates
+    let overview: ImportOverview
+    let inboxPath: String
+
+    func addRoutes(to router: Router<AdminContext>) {
+        router.resource("/", [.get: imports])
+        router.resource("/imports/:id", [.get: importDetails])
+    }
+
+    @Sendable private func imports(_ request: Request, _ context: AdminContext) throws -> Response {
+        try pages.imports(inboxPath: inboxPath)
+    }
+
+    @Sendable private func importDetails(_ request: Request, _ context: AdminContext) async throws -> Response {
+        try await pages.importDetails(overview.require(request, context))
+    }
+}

@@ -1,0 +1,61 @@
+internal import Catalog
+internal import FoundationEssentials
+internal import Glibc
+internal import Pipeline
+internal import Synchronization
+
+/// The files that lie in the inbox unclaimed, as their pointers in the outbox tell: not whole yet, waiting for the
+/// database, or of a kind that is never taken.
+///
+/// A busy outbox has a pointer for every name that was ever dropped, and the page asks every second: only those that
+/// changed since are read.
+final class WaitingFiles: Sendable {
+    private struct Stamp: Equatable {
+        let inode: UInt
+        let size: Int
+        let seconds: Int
+        let nanoseconds: Int
+
+        init?(_ path: [CChar]) {
+            var status = stat()
+            guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
+            inode = UInt(status.st_ino)
+            size = Int(status.st_size)
+            seconds = status.st_mtim.tv_sec
+            nanoseconds = status.st_mtim.tv_nsec
+        }
+    }
+
+    private struct Pointer {
+        let stamp: Stamp
+        /// nil when the name's newest drop has been claimed.
+        let waiting: ImportProgress?
+    }
+
+    private let folders: [String]
+    private let known = Mutex<[[CChar]: Pointer]>([:])
+
+    init(outbox: Outbox) { folders = [outbox.path, "\(outbox.path)/preview"] }
+
+    /// Reads what changed and gives back what waits, newest first. Blocks on the file system.
+    func scan() -> [ImportProgress] {
+        let before = known.withLock { $0 }
+        var now: [[CChar]: Pointer] = [:]
+        for path in folders.flatMap(pointerPaths) {
+            guard let stamp = Stamp(path) else { continue }
+            now[path] = before[path]?.stamp == stamp ? before[path] : Pointer(stamp: stamp, waiting: read(path))
+        }
+        known.withLock { $0 = now }
+        return now.values.compactMap(\.waiting).sorted { ($0.receivedAt, $0.file) > ($1.receivedAt, $1.file) }
+    }
+
+    private func pointerPaths(in folder: String) -> [[CChar]] {
+        fileNames(in: folder).filter { $0.bytes.first != UInt8(ascii: ".") && $0.bytes.suffix(5) == Array(".json".utf8)[...] }
+            .map { Array("\(folder)/".utf8CString.dropLast()) + $0.cString }
+    }
+
+    private func read(_ path: [CChar]) -> ImportProgress? {
+        guard let bytes = try? readFile(path), let progress = try? ImportProgress(json: Data(bytes)) else { return nil }
+        return progress.id == nil ? progress : nil
+    }
+}

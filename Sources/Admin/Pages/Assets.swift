@@ -1,0 +1,34 @@
+internal import Crypto
+internal import Hummingbird
+
+/// The files under `/static/`, from the binary.
+struct Assets: Sendable {
+    struct Asset: Sendable {
+        let bytes: ByteBuffer
+        let type: String
+        /// A strong ETag: the same bytes have the same, in every build.
+        let tag: String
+
+        init(_ bytes: [UInt8], _ type: String) {
+            self.bytes = ByteBuffer(bytes: bytes)
+            self.type = type
+            let digest = SHA256.hash(data: bytes).prefix(12).map { String($0, radix: 36) }.joined()
+            self.tag = "\"\(digest)\""
+        }
+    }
+
+    private static let style = "text/css; charset=utf-8"
+    private static let script = "text/javascript; charset=utf-8"
+
+    private let byName: [String: Asset] = [
+        "admin.css": Asset(PackageResources.admin_css, style),
+        "format.js": Asset(PackageResources.format_js, script),
+        "health.js": Asset(PackageResources.health_js, script),
+        "row.js": Asset(PackageResources.row_js, script),
+        "imports.js": Asset(PackageResources.imports_js, script),
+        "import.js": Asset(PackageResources.import_js, script),
+        "icon.svg": Asset(PackageResources.icon_svg, "image/svg+xml"),
+    ]
+
+    subscript(name: String) -> Asset? { byName[name] }
+}

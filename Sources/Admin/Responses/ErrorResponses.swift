@@ -1,0 +1,41 @@
+internal import HTTPTypes
+internal import Hummingbird
+internal import Logging
+
+/// Turns whatever was thrown into an answer: a problem object, or a page for a browser that asks for one.
+struct ErrorResponses: RouterMiddleware {
+    typealias Context = AdminContext
+
+    let pages: PageTemplates
+
+    func handle(_ request: Request, context: AdminContext, next: AdminNext) async throws -> Response {
+        do {
+            return try await next(request, context)
+        } catch {
+            let problem = ErrorResponses.problem(error, context)
+            return try wantsPage(request) ? pages.problem(problem) : problem.response()
+        }
+    }
+
+    /// The cause of an internal error goes to the log; its reader there has more use for it.
+    private static func problem(_ error: any Error, _ context: AdminContext) -> Problem {
+        switch error {
+        case let problem as Problem:
+            return problem
+        case let unavailable as DatabaseUnavailable:
+            return Problem(unavailable)
+        case let error as HTTPError where error.status == .notFound:
+            return Problem(.notFound, "There is nothing at this address.")
+        case let error as HTTPError:
+            return Problem(error.status, error.body ?? "The request cannot be answered.")
+        default:
+            context.logger.error("a request failed", metadata: ["error": "\(String(reflecting: error))"])
+            return Problem(.internalServerError, "Something went wrong here. The log says more.")
+        }
+    }
+
+    private func wantsPage(_ request: Request) -> Bool {
+        guard let accept = request.headers[.accept], accept.contains("text/html") else { return false }
+        return !request.uri.path.hasPrefix("/api/")
+    }
+}

@@ -1,0 +1,216 @@
+internal import Catalog
+internal import Glibc
+internal import Postgres
+
+/// Brings the distinct rows of one import into `products`, inside the caller's transaction.
+///
+/// First it finds out what each row is to the catalogue (`LoadPlan`, `CatalogueReader`); then it writes only what is
+/// new, by sorted binary COPY, and what differs, by id. Sessions beside us may write at the same time: a SKU that
+/// somebody else inserted meanwhile sends its part of the rows through a merge, a product that somebody deleted
+/// meanwhile is inserted.
+struct Loader: ~Copyable {
+    struct Counts: Equatable {
+        var created = 0
+        var updated = 0
+        var unchanged = 0
+    }
+
+    /// Rows of one COPY command and its savepoint: what a concurrent insert of the same SKU makes us repeat.
+    private static let segmentRows = 50_000
+    private static let bufferSize = 256 << 10
+    /// The head of binary COPY data: eleven fixed bytes, no flags, no extension (PostgreSQL manual, COPY, "File Format").
+    private static let signature: [UInt8] = Array("PGCOPY\n".utf8) + [0xFF, 0x0D, 0x0A, 0] + [0, 0, 0, 0, 0, 0, 0, 0]
+
+    private let store: ProductStore
+    private let connection: Connection
+    private let columns: ProductStore.Columns
+    private let progress: ProgressTracker
+    private var parsed: ParsedFile
+    private var reader: CatalogueReader
+    private var counts = Counts()
+    private var done = 0
+    private(set) var merged = 0
+
+    init(
+        _ connection: Connection, _ parsed: consuming ParsedFile, progress: ProgressTracker
+    ) {
+        self.connection = connection
+        self.store = ProductStore(connection)
+        self.columns = parsed.columns
+        self.parsed = parsed
+        self.progress = progress
+        self.reader = CatalogueReader(store, columns: columns)
+    }
+
+    /// - Parameter dryRun: counts only; nothing is written.
+    mutating func load(foldsASCII: Bool, dryRun: Bool) throws -> Counts {
+        try store.prepareToLoad()
+        let plan = LoadPlan.choose(rows: parsed.table.count, products: try store.estimatedCount())
+        progress.chose(plan)
+        try progress.timed("compare") { try compare(plan, foldsASCII: foldsASCII) }
+        counts.unchanged = reader.unchangedCount
+        counts.updated = reader.changes.count
+        let new = parsed.table.count - counts.unchanged - counts.updated
+        if dryRun {
+            counts.created = new
+            return counts
+        }
+        done = counts.unchanged
+        try progress.timed("insert") { try insertNew(new) }
+        try progress.timed("update") { try updateChanged() }
+        try progress.timed("verify") { try verify(plan) }
+        progress.merged(merged)
+        return counts
+    }
+
+    private mutating func compare(_ plan: LoadPlan, foldsASCII: Bool) throws {
+        let progress = progress
+        switch plan.name {
+        case .copy: break
+        case .scan:
+            try reader.scan(&parsed.table, &parsed.rows, foldsASCII: foldsASCII) { progress.comparing($0) }
+        case .probe:
+            try reader.probe(&parsed.table, &parsed.rows) { progress.comparing($0) }
+        }
+    }
+
+    // MARK: New products
+
+    private mutating func insertNew(_ expected: Int) throws {
+        guard expected > 0 else { return }
+        var start = 0
+        while start < parsed.table.count {
+            let end = segmentEnd(from: start)
+            do {
+                counts.created += try connection.savepoint { try copyNew(start, end) }
+            } catch let error as PostgresError where error.isUniqueViolation {
+                try merge(start, end)
+            }
+            start = end
+        }
+    }
+
+    /// The end of a segment that holds at most `segmentRows` new rows.
+    private func segmentEnd(from start: Int) -> Int {
+        var new = 0
+        for index in start..<parsed.table.count where parsed.table.entries[index].fate == .new {
+            new += 1
+            if new == Loader.segmentRows { return index + 1 }
+        }
+        return parsed.table.count
+    }
+
+    private mutating func copyNew(_ start: Int, _ end: Int) throws -> Int {
+        var buffer = RawBuffer(capacity: Loader.bufferSize + (2 << 20))
+        return try store.copyNew { writer in
+            Loader.signature.withUnsafeBytes { buffer.append($0) }
+            for index in start..<end {
+                let entry = parsed.table.entries[index]
+                guard entry.fate == .new else { continue }
+                try parsed.rows.copy(entry.rowOffset, entry.rowLength, to: &buffer)
+                done += 1
+                if buffer.count >= Loader.bufferSize {
+                    try writer.write(buffer.bytes)
+                    buffer.count = 0
+                    progress.loaded(done, of: parsed.table.count)
+                }
+            }
+            buffer.append(bigEndian: Int16(-1))
+            try writer.write(buffer.bytes)
+        }
+    }
+
+    /// Inserts or overwrites new rows one batch at a time, after another session inserted some of them.
+    private mutating func merge(_ start: Int, _ end: Int) throws {
+        var batches = [ProductBatch(), ProductBatch()]
+        for index in start..<end where parsed.table.entries[index].fate == .new {
+            let activeGiven = columns.active && !parsed.table.entries[index].activeIsBlank
+            let kind = activeGiven ? 1 : 0
+            try append(index, id: 0, to: &batches[kind])
+            if batches[kind].isFull { try flush(&batches[kind], activeGiven: activeGiven) }
+        }
+        try flush(&batches[0], activeGiven: false)
+        try flush(&batches[1], activeGiven: true)
+    }
+
+    private mutating func flush(_ batch: inout ProductBatch, activeGiven: Bool) throws {
+        guard batch.count > 0 else { return }
+        let (inserted, overwritten) = try store.merge(batch, columns, activeGiven: activeGiven)
+        counts.created += inserted
+        counts.updated += overwritten
+        counts.unchanged += batch.count - inserted - overwritten
+        merged += batch.count
+        batch = ProductBatch()
+    }
+
+    private mutating func append(_ index: Int, id: Int, to batch: inout ProductBatch) throws {
+        let entry = parsed.table.entries[index]
+        let tuple = Tuple(try parsed.rows.read(entry.rowOffset, entry.rowLength))
+        batch.ids.append(id)
+        batch.keys.append(parsed.table.key(entry))
+        batch.skus.append(tuple.sku)
+        batch.names.append(tuple.name)
+        batch.descriptions.append(tuple.description)
+        batch.actives.append(entry.activeIsBlank ? nil : tuple.active[0] != 0)
+    }
+
+    // MARK: Changed products
+
+    private mutating func updateChanged() throws {
+        // In key order, as every import writes, whatever order the table was read in.
+        let changes = reader.changes.sorted { $0.entry < $1.entry }
+        var batch = ProductBatch()
+        var pending: [CatalogueReader.Change] = []
+        for (number, change) in changes.enumerated() {
+            try append(change.entry, id: change.id, to: &batch)
+            pending.append(change)
+            guard batch.isFull || number == changes.count - 1 else { continue }
+            let written = try store.update(batch, columns)
+            done += pending.count
+            progress.loaded(done, of: parsed.table.count)
+            if written.count < pending.count { try insertVanished(pending, written: Set(written.map { try $0[0] })) }
+            batch = ProductBatch()
+            pending.removeAll(keepingCapacity: true)
+        }
+    }
+
+    /// Products that were deleted or renamed after we had read them are new again.
+    private mutating func insertVanished(_ changes: [CatalogueReader.Change], written: Set<Int>) throws {
+        for change in changes where !written.contains(change.id) {
+            counts.updated -= 1
+            parsed.table.entries[change.entry].fate = .new
+            try merge(change.entry, change.entry + 1)
+            parsed.table.entries[change.entry].fate = .written
+        }
+    }
+
+    // MARK: Deleted meanwhile
+
+    /// Makes sure that what we found unchanged is still there: another session may have deleted products, or all of
+    /// them, since we read the catalogue, and half of an import must never be seen. New and changed products cannot
+    /// go: nobody else sees the former, and we hold the latter locked.
+    private mutating func verify(_ plan: LoadPlan) throws {
+        guard reader.unchangedCount > 0 else { return }
+        // Without the lock, products can still be deleted between this look and the commit.
+        _ = try store.tryLockWriters()
+        let now = plan.name == .scan
+            ? try store.fingerprint(upTo: reader.highestID) : try store.fingerprint(of: reader.unchangedIDs)
+        if now != reader.seen { try insertDeleted() }
+    }
+
+    private mutating func insertDeleted() throws {
+        for index in 0..<parsed.table.count where parsed.table.entries[index].fate == .new { parsed.table.entries[index].fate = .written }
+        let store = store
+        var missing: [Int] = []
+        try CatalogueReader.eachBatch(of: parsed.table) { keys, positions in
+            var found = Set<Int>()
+            for row in try store.find(keys: keys) { found.insert(try row[0]) }
+            for (number, position) in positions.enumerated() where !found.contains(number + 1) {
+                missing.append(position)
+            }
+        }
+        for position in missing { parsed.table.entries[position].fate = .new }
+        counts.unchanged -= missing.count
+        try merge(0, parsed.table.count)
+    }
+}

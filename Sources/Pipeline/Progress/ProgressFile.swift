@@ -1,0 +1,68 @@
+package import Catalog
+internal import FoundationEssentials
+internal import Glibc
+
+/// Writes progress objects into the outbox: `ID/progress.json` and the pointer of the file's name, each replaced
+/// atomically, so that whoever reads them always reads a whole object.
+package struct ProgressFile: Sendable {
+    private let outbox: Outbox
+    private let file: FileName
+    private let id: ImportID?
+    private let dryRun: Bool
+
+    package init(_ outbox: Outbox, file: FileName, id: ImportID?, dryRun: Bool) {
+        self.outbox = outbox
+        self.file = file
+        self.id = id
+        self.dryRun = dryRun
+    }
+
+    /// - Parameter durable: for ends: the bytes are on disk before the names are.
+    package func write(_ progress: ImportProgress, durable: Bool = false) throws {
+        let json = try progress.json(pretty: true)
+        if let id {
+            try makeFolder(outbox.folder(id))
+            let target = Array(outbox.progressFile(id).utf8CString)
+            try replaceFile(target, json, temporary: "\(outbox.folder(id))/.progress", durable: durable)
+        }
+        if let pointer = outbox.pointer(file, id: id, dryRun: dryRun), mayReplace(pointer, progress) {
+            let temporary = "\(outbox.path)/.\(id?.description ?? "waiting")"
+            try replaceFile(pointer, json, temporary: temporary, durable: durable)
+        }
+    }
+
+    /// Removes the pointer of a file that went away before it was taken.
+    package func removeWaiting() {
+        guard id == nil, let pointer = outbox.pointer(file, id: nil, dryRun: dryRun),
+            let there = readProgress(pointer), there.id == nil
+        else { return }
+        unlink(pointer)
+    }
+
+    /// The pointer shows the newest drop of its name: an older import never writes over a newer one.
+    private func mayReplace(_ pointer: [CChar], _ progress: ImportProgress) -> Bool {
+        guard let id, let there = readProgress(pointer) else { return true }
+        if let other = there.importID { return other <= id }
+        return there.receivedAt <= progress.receivedAt
+    }
+}
+
+/// Replaces a file by way of a temporary name in the same folder.
+func replaceFile(_ path: [CChar], _ bytes: Data, temporary: String, durable: Bool) throws {
+    let name = "\(temporary).\(getpid()).tmp"
+    let descriptor = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0o644)
+    guard descriptor >= 0 else { throw SystemError("creating \(name)", errno) }
+    do {
+        defer { close(descriptor) }
+        try bytes.withUnsafeBytes { try writeAll(descriptor, $0) }
+        if durable, fsync(descriptor) != 0 { throw SystemError("writing \(name)", errno) }
+    } catch {
+        unlink(name)
+        throw error
+    }
+    guard rename(name, path) == 0 else {
+        let code = errno
+        unlink(name)
+        throw SystemError("renaming to \(String(decoding: path.map { UInt8(bitPattern: $0) }.dropLast(), as: UTF8.self))", code)
+    }
+}

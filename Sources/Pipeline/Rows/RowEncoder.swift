@@ -1,0 +1,216 @@
+internal import Catalog
+internal import Glibc
+
+/// Judges records by the rules of contract §5 and encodes the accepted ones as tuples of PostgreSQL's binary COPY
+/// format: sku, name, description, active.
+///
+/// The hot path makes no String and allocates nothing per field; only a rejection may.
+struct RowEncoder: ~Copyable {
+    static let maximumSKU = 255
+    static let maximumName = 1000
+    static let maximumField = 1 << 20
+
+    private let columnNames: [String]
+    private let sku: Int
+    private let name: Int?
+    private let description: Int?
+    private let active: Int?
+    private var unescaped = RawBuffer(capacity: 4096)
+
+    /// What the key table needs to know of an accepted row.
+    struct Encoded {
+        /// Where the SKU's bytes begin, counted from the start of the tuple.
+        var skuOffset: Int
+        var skuLength: Int
+        var activeIsBlank: Bool
+    }
+
+    enum Verdict {
+        case accepted(Encoded)
+        case rejected(RowRejection)
+    }
+
+    init(header: CSVHeader) {
+        columnNames = header.fields
+        sku = header.sku
+        name = header.name
+        description = header.description
+        active = header.active
+    }
+
+    var columns: ProductStore.Columns {
+        ProductStore.Columns(name: name != nil, description: description != nil, active: active != nil)
+    }
+
+    /// Appends the record's tuple to `output`; after a rejection what was appended is for the caller to take back.
+    @inline(__always)
+    mutating func encode(_ record: CSVRecord, to output: inout RawBuffer) -> Verdict {
+        if let problem = record.problem { return .rejected(RowEncoder.rejection(problem)) }
+        if record.fields.count != columnNames.count, let rejection = wrongFieldCount(record) {
+            return .rejected(rejection)
+        }
+        // Everything below fits: unescaping only shortens, and a tuple has 19 bytes of its own.
+        output.reserve(record.bytes.count + 64)
+        let start = output.count
+        output.append(bigEndian: Int16(4))
+
+        let skuCell = trimmed(content(of: sku, in: record))
+        if let rejection = judgeSKU(skuCell) { return .rejected(rejection) }
+        output.append(bigEndian: Int32(skuCell.count))
+        let skuOffset = output.count - start
+        let skuLength = skuCell.count
+        output.append(skuCell)
+
+        if let rejection = appendText(name, of: record, to: &output, limit: RowEncoder.maximumName) {
+            return .rejected(rejection)
+        }
+        if let rejection = appendText(description, of: record, to: &output, limit: nil) { return .rejected(rejection) }
+
+        var value = true
+        var isBlank = true
+        if let active {
+            let cell = trimmed(content(of: active, in: record))
+            if !cell.isEmpty {
+                guard let boolean = booleanValue(cell) else { return .rejected(badBoolean(cell, column: active)) }
+                value = boolean
+                isBlank = false
+            }
+        }
+        output.append(bigEndian: Int32(1))
+        output.append(bigEndian: UInt8(value ? 1 : 0))
+        return .accepted(Encoded(skuOffset: skuOffset, skuLength: skuLength, activeIsBlank: isBlank))
+    }
+
+    /// The content of a field; with doubled quotes it is unescaped into a buffer that the next call reuses.
+    @inline(__always)
+    private mutating func content(of index: Int, in record: CSVRecord) -> Cell {
+        let field = record.fields[index]
+        guard field.hasEscapedQuotes else { return record.rawBytes(of: field) }
+        unescaped.count = 0
+        unescaped.reserve(field.count)
+        unescaped.count = record.copy(field, to: unescaped.base)
+        return unescaped.bytes
+    }
+
+    @inline(__always)
+    private func judgeSKU(_ cell: Cell) -> RowRejection? {
+        if cell.isEmpty {
+            return RowRejection(
+                code: .missingSKU, column: columnNames[sku],
+                message: "This row has no SKU. Add one and drop rejects.csv again.")
+        }
+        if cell.count > RowEncoder.maximumSKU, characterCount(cell) > RowEncoder.maximumSKU {
+            return tooLong(.skuTooLong, cell, column: sku, limit: RowEncoder.maximumSKU)
+        }
+        var previous: UInt8 = 0
+        for byte in cell {
+            if byte < 0x20 || byte == 0x7F || (previous == 0xC2 && byte < 0xA0) {
+                return RowRejection(
+                    code: .controlCharacter, column: columnNames[sku],
+                    message: "The SKU contains an invisible control character, such as a tab or a line break. "
+                        + "Retype the SKU and drop rejects.csv again.",
+                    value: shown(cell))
+            }
+            previous = byte
+        }
+        return nil
+    }
+
+    /// Appends length and text; a blank cell or a column that the file lacks is an empty text.
+    @inline(__always)
+    private mutating func appendText(
+        _ column: Int?, of record: CSVRecord, to output: inout RawBuffer, limit: Int?
+    ) -> RowRejection? {
+        guard let column else {
+            output.append(bigEndian: Int32(0))
+            return nil
+        }
+        let field = record.fields[column]
+        let lengthAt = output.count
+        output.append(bigEndian: Int32(0))
+        let textAt = output.count
+        if field.hasEscapedQuotes {
+            output.count += record.copy(field, to: output.base + textAt)
+        } else {
+            output.append(record.rawBytes(of: field))
+        }
+        let text = Cell(start: output.base + textAt, count: output.count - textAt)
+        if text.count > RowEncoder.maximumField {
+            return RowRejection(
+                code: .fieldTooLarge, column: columnNames[column],
+                message: "This cell is larger than 1 MiB. Shorten it and drop rejects.csv again.", value: shown(text))
+        }
+        if let limit, text.count > limit, characterCount(text) > limit {
+            return tooLong(.nameTooLong, text, column: column, limit: limit)
+        }
+        if trimmed(text).isEmpty { output.count = textAt }
+        output.base.storeBytes(of: Int32(output.count - textAt).bigEndian, toByteOffset: lengthAt, as: Int32.self)
+        return nil
+    }
+
+    // MARK: Rejections, off the hot path
+
+    private static func rejection(_ problem: CSVProblem) -> RowRejection {
+        switch problem {
+        case .tooLarge:
+            RowRejection(
+                code: .fieldTooLarge, column: nil,
+                message: "This record is far larger than a product can be (16 MiB). A quote that was never closed "
+                    + "swallows the rows behind it: check the quotes, then drop rejects.csv again.")
+        case .nulByte:
+            RowRejection(
+                code: .nulByte, column: nil,
+                message: "This row contains a NUL byte, which no text can hold. Export the file again as CSV (UTF-8), "
+                    + "or retype the row and drop rejects.csv again.")
+        case .badEncoding:
+            RowRejection(
+                code: .badEncoding, column: nil,
+                message: "This row contains bytes that are no valid text in the file's encoding. "
+                    + "Save the file as CSV (UTF-8), or retype the row, and drop rejects.csv again.")
+        case .badQuoting:
+            RowRejection(
+                code: .badQuoting, column: nil,
+                message: "Text follows a closing quote. Double every quote inside a quoted cell (\"\") "
+                    + "and drop rejects.csv again.")
+        }
+    }
+
+    @inline(never)
+    private func wrongFieldCount(_ record: CSVRecord) -> RowRejection? {
+        let (found, expected) = (record.fields.count, columnNames.count)
+        // Spreadsheets write delimiters after the last column: a surplus of empty cells says nothing.
+        if found > expected, record.fields[expected...].allSatisfy({ trimmed(record.rawBytes(of: $0)).isEmpty }) {
+            return nil
+        }
+        let advice = found < expected
+            ? "Half a row must not clear anything: fill in the missing cells"
+            : "Put a cell that contains the delimiter in quotes"
+        return RowRejection(
+            code: .fieldCount, column: nil,
+            message: "This row has \(found) \(found == 1 ? "cell" : "cells"), but the header has \(expected). "
+                + "\(advice) and drop rejects.csv again.",
+            value: "\(found)")
+    }
+
+    private func tooLong(_ code: RejectionCode, _ cell: Cell, column: Int, limit: Int) -> RowRejection {
+        RowRejection(
+            code: code, column: columnNames[column],
+            message: "\(code == .skuTooLong ? "The SKU" : "The name") has \(characterCount(cell)) characters; "
+                + "at most \(limit) are possible. Shorten it and drop rejects.csv again.",
+            value: shown(cell))
+    }
+
+    private func badBoolean(_ cell: Cell, column: Int) -> RowRejection {
+        RowRejection(
+            code: .badBoolean, column: columnNames[column],
+            message: "\"\(shown(cell))\" is neither yes nor no. Write true or false "
+                + "(or leave the cell blank to keep what is there) and drop rejects.csv again.",
+            value: shown(cell))
+    }
+
+    private func shown(_ cell: Cell) -> String {
+        let head = String(decoding: cell.prefix(4 * RowRejection.maximumValue), as: UTF8.self)
+        return head.count <= RowRejection.maximumValue && cell.count <= 4 * RowRejection.maximumValue
+            ? head : head.prefix(RowRejection.maximumValue) + "…"
+    }
+}

@@ -1,0 +1,25 @@
+/// Why a record was rejected (contract §5). Raw values are the codes in errors.csv.
+package enum RejectionCode: String, Sendable, CaseIterable {
+    case missingSKU = "missing_sku"
+    case fieldCount = "field_count"
+    case skuTooLong = "sku_too_long"
+    case nameTooLong = "name_too_long"
+    case fieldTooLarge = "field_too_large"
+    case badBoolean = "bad_boolean"
+    case badEncoding = "bad_encoding"
+    case badQuoting = "bad_quoting"
+    case nulByte = "nul_byte"
+    case controlCharacter = "control_character"
+}
+
+/// A rejected record: where, why, and what to do, for errors.csv.
+struct RowRejection {
+    let code: RejectionCode
+    /// The header's name of the column at fault; nil when it is the whole record.
+    var column: String?
+    let message: String
+    var value = ""
+
+    /// Values are shown, not restored: a long one is cut here, in characters.
+    static let maximumValue = 200
+}

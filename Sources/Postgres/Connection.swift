@@ -1,0 +1,140 @@
+internal import CLibPQ
+import Glibc
+internal import Synchronization
+
+/// One libpq connection. Its calls block, so it lives on a `Session`'s thread and never leaves it.
+package final class Connection {
+    let handle: OpaquePointer
+    /// Set from any thread to stop what runs here; see `Canceller`.
+    package let canceller: Canceller
+
+    /// Connects. `conninfo` is a URL or keywords, as libpq takes them.
+    ///
+    /// - Throws: `PostgresError` of class 08 with libpq's own words, or the server's refusal.
+    package init(_ conninfo: String, applicationName: String = "product-importer") throws(PostgresError) {
+        let keywords = ["dbname", "fallback_application_name", "client_encoding", "connect_timeout"]
+        let values = [conninfo, applicationName, "UTF8", "10"]
+        let handle = withCStrings(keywords) { keywords in
+            withCStrings(values) { values in PQconnectdbParams(keywords, values, 1) }
+        }
+        guard let handle else { throw PostgresError(sqlState: "53200", message: "out of memory") }
+        guard PQstatus(handle) == CONNECTION_OK else {
+            let error = Connection.connectError(handle)
+            PQfinish(handle)
+            throw error
+        }
+        PQsetNoticeProcessor(handle, { _, _ in }, nil)
+        self.handle = handle
+        self.canceller = Canceller(PQgetCancel(handle))
+    }
+
+    deinit { PQfinish(handle) }
+
+    /// libpq gives no SQLSTATE for a failed connect, so what a person has to mend is read from its words.
+    private static func connectError(_ handle: OpaquePointer) -> PostgresError {
+        let error = PostgresError(result: nil, connection: handle)
+        let states = [
+            ("authentication failed", "28P01"), ("no password supplied", "28P01"), ("no pg_hba.conf entry", "28000"),
+            ("does not exist", "3D000"), ("too many clients", "53300"), ("starting up", "57P03"),
+            ("shutting down", "57P03"), ("in recovery mode", "57P03"), ("invalid connection option", "42601"),
+            ("missing \"=\"", "42601"),
+        ]
+        let state = states.first { error.message.contains($0.0) }?.1 ?? "08001"
+        return PostgresError(sqlState: state, message: error.message)
+    }
+
+    package var isBroken: Bool { PQstatus(handle) != CONNECTION_OK }
+    package var isInTransaction: Bool { PQtransactionStatus(handle) != PQTRANS_IDLE }
+    package var serverProcess: Int { Int(PQbackendPID(handle)) }
+    /// The server's encoding; texts can be stored exactly only under UTF8.
+    package var serverEncoding: String { String(cString: PQparameterStatus(handle, "server_encoding")) }
+
+    /// Runs one statement and gives back its rows.
+    @discardableResult
+    package func query(_ sql: SQL) throws -> ResultRows {
+        try canceller.check()
+        let result = withParameters(sql.parameters) { count, types, values, lengths, formats in
+            PQexecParams(handle, sql.text, count, types, values, lengths, formats, 1)
+        }
+        return try rows(result)
+    }
+
+    /// Runs several statements without parameters in one round trip; for schema changes.
+    package func execute(script sql: SQL) throws {
+        precondition(sql.parameters.isEmpty, "a script takes no parameters")
+        try canceller.check()
+        _ = try rows(PQexec(handle, sql.text))
+    }
+
+    func rows(_ result: OpaquePointer?) throws(PostgresError) -> ResultRows {
+        switch result.map({ PQresultStatus($0) }) {
+        case PGRES_TUPLES_OK, PGRES_COMMAND_OK, PGRES_EMPTY_QUERY:
+            return ResultRows(owning: result!)
+        default:
+            let error = PostgresError(result: result, connection: handle)
+            PQclear(result)
+            throw error
+        }
+    }
+
+    private func withParameters<Output>(
+        _ parameters: [Parameter],
+        _ body: (
+            CInt, UnsafePointer<Oid>?, UnsafePointer<UnsafePointer<CChar>?>?, UnsafePointer<CInt>?, UnsafePointer<CInt>?
+        ) -> Output
+    ) -> Output {
+        // One buffer holds all values; NULL has no address, an empty value one of no length.
+        var offsets: [Int?] = []
+        var bytes: [UInt8] = []
+        for parameter in parameters {
+            offsets.append(parameter.bytes == nil ? nil : bytes.count)
+            bytes += parameter.bytes ?? []
+            bytes.append(0)
+        }
+        let types = parameters.map { Oid($0.type.oid) }
+        let lengths = parameters.map { CInt($0.bytes?.count ?? 0) }
+        let formats = [CInt](repeating: 1, count: parameters.count)
+        return bytes.withUnsafeBytes { buffer in
+            let base = buffer.baseAddress?.assumingMemoryBound(to: CChar.self)
+            let values = offsets.map { offset in offset.flatMap { base?.advanced(by: $0) } }
+            return body(CInt(parameters.count), types, values, lengths, formats)
+        }
+    }
+}
+
+/// Calls `body` with a NULL-terminated array of C strings.
+private func withCStrings<Output>(
+    _ strings: [String], _ body: (UnsafePointer<UnsafePointer<CChar>?>) -> Output
+) -> Output {
+    let copies = strings.map { strdup($0) }
+    defer { for copy in copies { free(copy) } }
+    return body(copies.map { $0.map { UnsafePointer($0) } } + [nil])
+}
+
+/// Asks a connection's server process to stop what it is doing, from any thread, and remembers that it was asked.
+package final class Canceller: Sendable {
+    // A PGcancel is immutable and meant for use from other threads (libpq, "Canceling Queries in Progress").
+    nonisolated(unsafe) private let handle: OpaquePointer?
+    private let requested = Atomic(false)
+
+    init(_ handle: OpaquePointer?) { self.handle = handle }
+    deinit { PQfreeCancel(handle) }
+
+    package var isRequested: Bool { requested.load(ordering: .acquiring) }
+
+    /// - Throws: `CancellationError` once cancellation was requested.
+    package func check() throws {
+        if isRequested { throw CancellationError() }
+    }
+
+    /// Marks the work as cancelled and interrupts the statement that runs now, if one does. Blocks for a round trip.
+    package func cancel() {
+        requested.store(true, ordering: .releasing)
+        interrupt()
+    }
+
+    func interrupt() {
+        var message = [CChar](repeating: 0, count: 256)
+        _ = PQcancel(handle, &message, CInt(message.count))
+    }
+}

@@ -1,0 +1,123 @@
+import ArgumentParser
+import Catalog
+import FoundationEssentials
+import Glibc
+import Logging
+import Pipeline
+import Postgres
+import UnixSignals
+
+struct Import: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Imports files now, in the foreground.",
+        discussion: """
+            The files stay where they are; rejects and progress go to the outbox as for a dropped file. \
+            Exit code: 0 completed, 1 failed, 2 usage, 75 database unreachable.
+            """)
+
+    @Argument(help: "CSV files.", completion: .file(extensions: ["csv"]))
+    var files: [String]
+
+    @Flag(help: "Count what would change, and change nothing.")
+    var dryRun = false
+
+    @Flag(help: "Print the final progress object, one line a file.")
+    var json = false
+
+    @OptionGroup var options: SettingsOptions
+
+    func run() async throws {
+        let settings = try await Settings.load(options)
+        let logger = settings.logger(default: .error)
+        let succeeded = try await DatabaseAccess.with(settings, logger: logger) { access in
+            let command = ForegroundImport(settings, access, logger: logger)
+            var succeeded = true
+            for file in files {
+                let end = try await command.run(file, dryRun: dryRun)
+                Terminal.printLine(try Summary.line(end, json: json))
+                succeeded = succeeded && end.state == .completed
+                if end.state == .cancelled { break }
+            }
+            return succeeded
+        }
+        if !succeeded { throw ArgumentParser.ExitCode(1) }
+    }
+}
+
+/// Imports one file after the other for the import command. The first Ctrl-C cancels the import that runs.
+private struct ForegroundImport {
+    private let settings: Settings
+    private let session: Session
+    /// Holds the lock that tells other processes that the import is alive.
+    private let alive: Session
+    private let outbox: Outbox
+    private let logger: Logger
+
+    init(_ settings: Settings, _ access: DatabaseAccess, logger: Logger) {
+        self.settings = settings
+        session = Session(access.conninfo)
+        alive = Session(access.conninfo)
+        outbox = Outbox(path: settings.outbox)
+        self.logger = logger
+    }
+
+    func run(_ path: String, dryRun: Bool) async throws -> ImportProgress {
+        let name = FileName(String(path.split(separator: "/").last ?? "/"))
+        let received = Date()
+        guard let resolved = realpath(path, nil) else {
+            return unreadable(name, dryRun, .fileMissing, "\(path): \(String(cString: strerror(errno))).")
+        }
+        defer { free(resolved) }
+        let source = Array(UnsafeBufferPointer(start: resolved, count: strlen(resolved) + 1))
+        var status = stat()
+        guard stat(resolved, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            return unreadable(name, dryRun, .notRegular, "\(path) is no regular file. Name a CSV file.")
+        }
+        guard access(resolved, R_OK) == 0 else {
+            return unreadable(name, dryRun, .internal, "\(path) may not be read by this user. Change its permissions.")
+        }
+
+        try outbox.prepare()
+        let id = ImportID.mint(at: received)
+        let job = ImportJob(
+            id: id, file: name, dryRun: dryRun, source: source, workFolder: "\(settings.commandWorkFolder)/\(id)",
+            receivedAt: received, inbox: nil)
+        try makeFolder(job.workFolder)
+        try await alive.run { try ImportStore($0).holdAlive(id) }
+        let size = Int(status.st_size)
+        try await session.run {
+            try ImportStore($0).insert(id, inbox: nil, file: name, dryRun: dryRun, bytes: size, receivedAt: received)
+        }
+        return try await run(job)
+    }
+
+    private func run(_ job: ImportJob) async throws -> ImportProgress {
+        let cancellation = ImportCancellation()
+        let signals = Task {
+            for await _ in await UnixSignalsSequence(trapping: .sigint, .sigterm) { cancellation.request() }
+        }
+        defer { signals.cancel() }
+        var options = ImportPipeline.Options()
+        options.maximumRejectPercent = settings.maximumRejectPercent
+        options.settleSeconds = settings.settleSeconds
+        let bar = ProgressBar(name: Summary.printable(job.file.description))
+        let pipeline = ImportPipeline(session: session, outbox: outbox, options: options, logger: logger)
+        let outcome = try await pipeline.run(job, cancellation: cancellation) { bar.show($0) }
+        bar.clear()
+        switch outcome {
+        case .ended(let progress): return progress
+        case .notOurs: throw CommandError.failed("The import was ended by another process.")
+        }
+    }
+
+    private func unreadable(
+        _ name: FileName, _ dryRun: Bool, _ code: ImportFailure.Code, _ message: String
+    ) -> ImportProgress {
+        var progress = ImportProgress(
+            id: nil, file: name, dryRun: dryRun, state: .failed, message: message, receivedAt: Date())
+        progress.percent = 100
+        progress.finishedAt = progress.receivedAt
+        progress.error = ImportFailure(code, message)
+        return progress
+    }
+}

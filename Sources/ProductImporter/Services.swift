@@ -1,0 +1,87 @@
+import Admin
+import Catalog
+import Logging
+import Pipeline
+import Postgres
+import ServiceLifecycle
+import UnixSignals
+import Watcher
+
+/// Builds the services of one process and runs them until SIGINT or SIGTERM.
+struct Services {
+    let settings: Settings
+    let database: DatabaseAccess
+    let logger: Logger
+
+    /// Within ten seconds of a signal everything has ended; the running import gets most of it.
+    private static let shutdownSeconds = 9
+
+    func inbox() -> InboxService {
+        var options = InboxOptions(inbox: settings.inbox, outbox: settings.outbox)
+        options.settleSeconds = settings.settleSeconds
+        options.scanSeconds = settings.scanSeconds
+        options.commandWorkFolder = settings.commandWorkFolder
+        var pipeline = ImportPipeline.Options()
+        pipeline.maximumRejectPercent = settings.maximumRejectPercent
+        return InboxService(
+            options: options, conninfo: database.conninfo, pipelineOptions: pipeline, logger: logger)
+    }
+
+    func admin(_ onListening: @escaping @Sendable (ListeningAddress) async -> Void) throws -> any Service {
+        let options = try Services.adminOptions(settings, conninfo: database.conninfo)
+        return try AdminApplication.build(options, logger: logger, onListening: onListening)
+    }
+
+    /// - Throws: `CommandError` when the server must not start with these settings.
+    @discardableResult
+    static func adminOptions(_ settings: Settings, conninfo: String = "") throws -> AdminOptions {
+        let options = AdminOptions(
+            host: settings.host, port: settings.port, password: settings.adminPassword, apiToken: settings.apiToken,
+            allowedHosts: settings.allowedHosts, inboxPath: settings.inbox, outboxPath: settings.outbox,
+            database: Database(conninfo))
+        do {
+            try options.validate()
+        } catch {
+            throw CommandError.usage("\(error)")
+        }
+        return options
+    }
+
+    /// Runs the services, listed sink to source: they are shut down in the opposite order.
+    func run(_ services: [any Service]) async throws {
+        var configuration = ServiceGroupConfiguration(
+            services: services.map { .init(service: $0) }, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+        configuration.maximumGracefulShutdownDuration = .seconds(Services.shutdownSeconds)
+        do {
+            try await ServiceGroup(configuration: configuration).run()
+        } catch let error as InboxError {
+            throw CommandError.failed("\(error)")
+        } catch let error as SystemError {
+            throw CommandError.failed("\(error)")
+        } catch let error as SchemaError {
+            throw CommandError.failed("\(error)")
+        }
+    }
+}
+
+/// Brings the schema up to date, however long the database stays away, then waits for the end.
+struct SchemaUpgrade: Service {
+    let conninfo: String
+    let logger: Logger
+
+    func run() async throws {
+        let session = Session(conninfo, name: "schema")
+        while !Task.isShuttingDownGracefully {
+            do {
+                let applied = try await session.run { try Schema.migrate($0) }
+                if !applied.isEmpty { logger.notice("schema upgraded", metadata: ["schema.applied": "\(applied)"]) }
+                break
+            } catch let error as PostgresError where error.isTransient {
+                logger.warning("waiting for the database", metadata: ["error": "\(String(reflecting: error))"])
+                await cancelWhenGracefulShutdown { try? await Task.sleep(for: .seconds(2)) }
+            }
+        }
+        await session.close()
+        try await gracefulShutdown()
+    }
+}

@@ -1,0 +1,129 @@
+import ArgumentParser
+import Configuration
+import Glibc
+import Logging
+import SystemPackage
+
+/// Where settings come from: environment variables first, then the optional file.
+struct SettingsOptions: ParsableArguments {
+    @Option(help: "A file of settings, one KEY=value a line, with the keys of the environment variables.")
+    var config: String?
+}
+
+/// The settings of contract §2, checked. A bad value ends the program with its key, its value and what is accepted.
+struct Settings: Sendable {
+    var databaseURL: String?
+    var inbox: String
+    var outbox: String
+    var data: String
+    var host: String
+    var port: Int
+    var adminPassword: String?
+    var apiToken: String?
+    var allowedHosts: [String]
+    var settleSeconds: Double
+    var scanSeconds: Double
+    var maximumRejectPercent: Int
+    var logLevel: Logger.Level?
+
+    static func load(_ options: SettingsOptions) async throws -> Settings {
+        let secrets = SecretsSpecifier<String, String>.specific([
+            "DATABASE_URL", "IMPORTER_ADMIN_PASSWORD", "IMPORTER_API_TOKEN",
+        ])
+        var providers: [any ConfigProvider] = [EnvironmentVariablesProvider(secretsSpecifier: secrets)]
+        if let path = options.config {
+            do {
+                providers.append(
+                    try await EnvironmentVariablesProvider(
+                        environmentFilePath: FilePath(path), secretsSpecifier: secrets))
+            } catch {
+                throw CommandError.usage("The settings file \(path) cannot be read: \(error)")
+            }
+        }
+        return try Settings(Values(reader: ConfigReader(providers: providers)))
+    }
+
+    private init(_ values: Values) throws {
+        databaseURL = values.text("DATABASE_URL", secret: true)
+        inbox = try absolute(values.text("IMPORTER_INBOX") ?? "inbox")
+        outbox = try absolute(values.text("IMPORTER_OUTBOX") ?? "outbox")
+        data = try absolute(values.text("IMPORTER_DATA") ?? "var")
+        host = values.text("IMPORTER_HOST") ?? "127.0.0.1"
+        port = try values.integer("IMPORTER_PORT", 0...65535) ?? values.integer("PORT", 0...65535) ?? 8000
+        adminPassword = values.text("IMPORTER_ADMIN_PASSWORD", secret: true)
+        apiToken = values.text("IMPORTER_API_TOKEN", secret: true)
+        allowedHosts = (values.text("IMPORTER_ALLOWED_HOSTS") ?? "").split(separator: ",").map {
+            String($0.drop { $0 == " " })
+        }
+        settleSeconds = try values.seconds("IMPORTER_SETTLE_SECONDS", 0...3600) ?? 2
+        scanSeconds = try values.seconds("IMPORTER_SCAN_SECONDS", 0.1...86400) ?? 5
+        maximumRejectPercent = try values.integer("IMPORTER_MAX_REJECT_PERCENT", 0...100) ?? 50
+        logLevel = try values.logLevel("IMPORTER_LOG_LEVEL")
+    }
+
+    /// Where the import command keeps what it works on.
+    var commandWorkFolder: String { "\(data)/work" }
+
+    /// For printing: the URL without its password.
+    var databaseDescription: String? {
+        guard let databaseURL else { return nil }
+        guard let at = databaseURL.lastIndex(of: "@"), let scheme = databaseURL.firstRange(of: "://") else {
+            return databaseURL.contains("password") ? "DATABASE_URL" : databaseURL
+        }
+        let user = databaseURL[scheme.upperBound..<at].prefix { $0 != ":" }
+        return String(databaseURL[..<scheme.upperBound] + user + databaseURL[at...])
+    }
+
+    func logger(_ label: String = "product-importer", default level: Logger.Level = .info) -> Logger {
+        var logger = Logger(label: label) { StreamLogHandler.standardError(label: $0) }
+        logger.logLevel = logLevel ?? level
+        return logger
+    }
+}
+
+/// Reads single values and explains the bad ones.
+private struct Values {
+    let reader: ConfigReader
+
+    func text(_ key: String, secret: Bool = false) -> String? {
+        let value = reader.string(forKey: ConfigKey(key.split(separator: "_").map { $0.lowercased() }), isSecret: secret)
+        return value.flatMap { $0.isEmpty ? nil : $0 }
+    }
+
+    func integer(_ key: String, _ range: ClosedRange<Int>) throws -> Int? {
+        guard let text = text(key) else { return nil }
+        guard let value = Int(text), range.contains(value) else {
+            throw bad(key, text, "a whole number from \(range.lowerBound) to \(range.upperBound)")
+        }
+        return value
+    }
+
+    func seconds(_ key: String, _ range: ClosedRange<Double>) throws -> Double? {
+        guard let text = text(key) else { return nil }
+        guard let value = Double(text), range.contains(value) else {
+            throw bad(key, text, "seconds from \(range.lowerBound) to \(range.upperBound), such as 2 or 0.5")
+        }
+        return value
+    }
+
+    func logLevel(_ key: String) throws -> Logger.Level? {
+        guard let text = text(key) else { return nil }
+        guard let level = Logger.Level(rawValue: text.lowercased()) else {
+            throw bad(key, text, "one of \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", "))")
+        }
+        return level
+    }
+
+    private func bad(_ key: String, _ value: String, _ accepted: String) -> CommandError {
+        .usage("\(key) is \"\(value)\", but it must be \(accepted).")
+    }
+}
+
+/// A path that stays right whatever the working folder becomes.
+func absolute(_ path: String) throws -> String {
+    if path.hasPrefix("/") { return path }
+    guard let current = getcwd(nil, 0) else { throw CommandError.failed("The current folder cannot be found.") }
+    defer { free(current) }
+    let relative = path.hasPrefix("./") ? String(path.dropFirst(2)) : path
+    return String(cString: current) + "/" + relative
+}

@@ -1,0 +1,19 @@
+import ArgumentParser
+import Logging
+
+struct Watch: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Watches the inbox and imports what is dropped.",
+        discussion: "For production, beside `serve`: each can be a service unit of its own.")
+
+    @OptionGroup var options: SettingsOptions
+
+    func run() async throws {
+        let settings = try await Settings.load(options)
+        let logger = settings.logger()
+        try await DatabaseAccess.with(settings, waiting: true, logger: logger) { database in
+            let services = Services(settings: settings, database: database, logger: logger)
+            try await services.run([services.inbox()])
+        }
+    }
+}

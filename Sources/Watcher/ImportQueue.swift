@@ -1,0 +1,127 @@
+internal import Catalog
+internal import FoundationEssentials
+internal import Logging
+internal import Pipeline
+internal import Postgres
+
+/// The claimed drops that are still to be imported: one at a time, in the order of their claims.
+actor ImportQueue {
+    private struct Entry {
+        let job: ImportJob
+        let cancellation = ImportCancellation()
+    }
+
+    private nonisolated let executor = ThreadExecutor(name: "imports")
+    nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    /// Runs the imports.
+    private let pipeline: ImportPipeline
+    /// Ends imports that were cancelled before their turn, beside the one that runs.
+    private let besides: ImportPipeline
+    private let outbox: Outbox
+    private let logger: Logger
+    private var waiting: ArraySlice<Entry> = []
+    private var running: Entry?
+    /// Cancelled before their turn, and not ended yet.
+    private var ending: Set<ImportID> = []
+    private var isStopping = false
+    private nonisolated let wake = Mailbox<Void>()
+
+    /// - Parameters:
+    ///   - session: the connection of the running import.
+    ///   - control: a connection for short work beside it.
+    init(
+        session: Session, control: Session, outbox: Outbox, options: ImportPipeline.Options, logger: Logger
+    ) {
+        pipeline = ImportPipeline(session: session, outbox: outbox, options: options, logger: logger)
+        besides = ImportPipeline(session: control, outbox: outbox, options: options, logger: logger)
+        self.outbox = outbox
+        self.logger = logger
+    }
+
+    deinit { executor.stop() }
+
+    /// All drops that are in hand here: queued, running or ending.
+    var inHand: Set<ImportID> {
+        ending.union(waiting.map(\.job.id)).union(running.map { [$0.job.id] } ?? [])
+    }
+
+    /// Whether there is anything that could be cancelled.
+    var isBusy: Bool { running != nil || !waiting.isEmpty }
+
+    /// Appends drops, whose rows are there.
+    func add(_ jobs: [(job: ImportJob, bytes: Int)]) {
+        for (job, bytes) in jobs {
+            // The next one up writes its own progress in a moment.
+            if running != nil || !waiting.isEmpty { writeQueued(job, bytes) }
+            waiting.append(Entry(job: job))
+            wake.put(())
+        }
+    }
+
+    private func writeQueued(_ job: ImportJob, _ bytes: Int) {
+        var progress = ImportProgress(
+            id: job.id, file: job.file, dryRun: job.dryRun, state: .queued, message: "Waiting for its turn",
+            receivedAt: job.receivedAt)
+        progress.bytes.total = bytes
+        progress.updatedAt = Date()
+        do {
+            try ProgressFile(outbox, file: job.file, id: job.id, dryRun: job.dryRun).write(progress)
+        } catch {
+            logger.warning(
+                "a progress file could not be written", metadata: ["import.id": "\(job.id)", "error": "\(error)"])
+        }
+    }
+
+    /// Imports until `stop`, or until the task is cancelled: then the running import is rolled back and stays queued.
+    func run() async {
+        while !isStopping, !Task.isCancelled {
+            guard let entry = waiting.popFirst() else {
+                _ = await wake.take()
+                continue
+            }
+            running = entry
+            await run(entry)
+            running = nil
+        }
+    }
+
+    private func run(_ entry: Entry) async {
+        do {
+            if case .notOurs = try await pipeline.run(entry.job, cancellation: entry.cancellation) {
+                logger.notice(
+                    "an import had ended, or another process has it", metadata: ["import.id": "\(entry.job.id)"])
+            }
+        } catch is CancellationError {
+            logger.notice("an import was interrupted and stays queued", metadata: ["import.id": "\(entry.job.id)"])
+        } catch {
+            // Its row is still queued: recovery takes it up again.
+            logger.error(
+                "an import could not be run", metadata: ["import.id": "\(entry.job.id)", "error": "\(error)"])
+        }
+    }
+
+    /// No further import is begun.
+    func stop() {
+        isStopping = true
+        wake.put(())
+    }
+
+    /// Cancels a drop in hand. One that waits for its turn ends at once, whatever runs.
+    ///
+    /// - Returns: false when it is not in hand, or about to end anyway.
+    @discardableResult
+    func cancel(_ id: ImportID) async -> Bool {
+        if let running, running.job.id == id {
+            running.cancellation.request()
+            return true
+        }
+        guard let index = waiting.firstIndex(where: { $0.job.id == id }) else { return false }
+        let entry = waiting.remove(at: index)
+        entry.cancellation.request()
+        ending.insert(id)
+        defer { ending.remove(id) }
+        _ = try? await besides.run(entry.job, cancellation: entry.cancellation)
+        return true
+    }
+}

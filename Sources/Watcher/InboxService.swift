@@ -1,0 +1,254 @@
+package import Catalog
+internal import FoundationEssentials
+package import Logging
+package import Pipeline
+internal import Postgres
+internal import ServiceLifecycle
+
+/// Watches one inbox: files become claimed drops, drops become imports, one after the other.
+///
+/// `run` ends on graceful shutdown: nothing more is claimed, and the running import is given some seconds before it is
+/// rolled back. Whatever was not imported is still there at the next start.
+package actor InboxService: Service {
+    private enum Message: Sendable {
+        case event(InboxWatch.Event)
+        case stop
+    }
+
+    private nonisolated let executor = ThreadExecutor(name: "inbox")
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    private let options: InboxOptions
+    private let folders: InboxFolders
+    private let outbox: Outbox
+    private let logger: Logger
+    /// Claims, recovery and cancellations; the queue has a connection of its own.
+    private let session: Session
+    private let queue: ImportQueue
+    private nonisolated let mailbox = Mailbox<Message>()
+    private var tracker: DropTracker
+    private var database = DatabaseAvailability()
+    /// Claimed, but not recorded yet because the database went away in between.
+    private var unrecorded: [(job: ImportJob, bytes: Int)] = []
+
+    /// How many files are claimed before their rows are made.
+    private static let batch = 256
+
+    /// - Parameters:
+    ///   - conninfo: the database, as libpq takes it. The service opens two connections to it.
+    ///   - pipelineOptions: its settle time is set from `options`.
+    package init(
+        options: InboxOptions, conninfo: String, pipelineOptions: ImportPipeline.Options = .init(), logger: Logger
+    ) {
+        self.options = options
+        self.logger = logger
+        folders = InboxFolders(inbox: options.inbox)
+        outbox = Outbox(path: options.outbox)
+        session = Session(conninfo, name: "inbox-db")
+        var pipelineOptions = pipelineOptions
+        pipelineOptions.settleSeconds = options.settleSeconds
+        queue = ImportQueue(
+            session: Session(conninfo, name: "import-db"), control: session, outbox: outbox, options: pipelineOptions,
+            logger: logger)
+        tracker = DropTracker(
+            folders: folders, outbox: outbox, settle: .seconds(options.settleSeconds), logger: logger)
+    }
+
+    deinit { executor.stop() }
+
+    /// Files in the inbox that are not ours to import, for a page that shows them.
+    package var otherFiles: Set<InboxFile> { tracker.others }
+
+    /// Cancels a drop that is queued or running here. It then ends as `cancelled`, unless its COMMIT is under way.
+    @discardableResult
+    package func cancel(_ id: ImportID) async -> Bool { await queue.cancel(id) }
+
+    // MARK: Life
+
+    /// - Throws: `InboxError`, `SystemError` or `SchemaError`, in words for the person who started the program.
+    package func run() async throws {
+        try folders.make()
+        try outbox.prepare()
+        var lock = try folders.lock()
+        let inbox = try folders.identity()
+        let watch = try InboxWatch(folders, logger: logger) { [mailbox] in mailbox.put(.event($0)) }
+        logger.notice("watching", metadata: ["inbox.path": "\(options.inbox)", "inbox.id": "\(inbox)"])
+        do {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                let importsEnded = Mailbox<Void>()
+                group.addTask { [queue] in
+                    await queue.run()
+                    importsEnded.put(())
+                }
+                do {
+                    try await withGracefulShutdownHandler {
+                        try await watchOver(inbox, &lock)
+                    } onGracefulShutdown: { [mailbox] in
+                        mailbox.put(.stop)
+                    }
+                } catch {
+                    group.cancelAll()
+                    throw error
+                }
+                await queue.stop()
+                _ = await importsEnded.take(until: .now + .seconds(options.drainSeconds))
+                group.cancelAll()
+            }
+        } catch {
+            await watch.stop()
+            throw error
+        }
+        await watch.stop()
+        logger.notice("no longer watching", metadata: ["inbox.path": "\(options.inbox)"])
+    }
+
+    /// Looks, claims and recovers, until the program is to stop.
+    private func watchOver(_ inbox: UUID, _ lock: inout Descriptor) async throws {
+        let recovery = Recovery(
+            folders: folders, inbox: inbox, outbox: outbox, session: session,
+            commandWork: options.commandWorkFolder ?? "\(options.outbox)/.work", logger: logger)
+        var claims = FileClaim(folders: folders, inbox: inbox)
+        var nextScan = ContinuousClock.now
+        var nextRecovery = ContinuousClock.now
+        /// Set while there is anything that could be cancelled.
+        var nextCancelCheck: ContinuousClock.Instant?
+        while !Task.isCancelled {
+            let due = [nextScan, database.nextTry ?? nextRecovery, tracker.nextCheck, nextCancelCheck]
+                .compactMap(\.self).min()
+            for message in await mailbox.take(until: due) {
+                switch message {
+                case .stop: return
+                case .event(.rescan(let reason)):
+                    logger.notice("looking at the whole inbox", metadata: ["inbox.reason": "\(reason.rawValue)"])
+                    nextScan = .now
+                case .event(let event): look(event)
+                }
+            }
+            if nextScan <= .now {
+                try keep(&lock, inbox)
+                tracker.scan(now: .now)
+                nextScan = .now + .seconds(options.scanSeconds)
+            } else {
+                tracker.recheck(now: .now)
+            }
+            if nextRecovery <= .now, database.isDue {
+                // Drops of an earlier run come before any new claim.
+                if try await recover(recovery) { nextRecovery = .now + .seconds(options.recoverySeconds) }
+            }
+            try await claim(&claims)
+            if nextCancelCheck ?? .now <= .now {
+                nextCancelCheck = await cancelRequested(inbox) ? .now + .milliseconds(500) : nil
+            }
+        }
+    }
+
+    private func look(_ event: InboxWatch.Event) {
+        switch event {
+        case .created(let file), .closed(let file), .attributes(let file), .gone(let file):
+            tracker.look(at: file, now: .now)
+        case .movedIn(let file): tracker.look(at: file, movedIn: true, now: .now)
+        case .rescan: break
+        }
+    }
+
+    /// Makes folders again that were deleted, and locks the inbox again when it is another folder than before.
+    private func keep(_ lock: inout Descriptor, _ inbox: UUID) throws {
+        do {
+            try folders.make()
+            try outbox.prepare()
+            guard !folders.holds(lock) else { return }
+            lock = try folders.lock()
+            _ = try folders.identity(new: inbox)
+        } catch let error as SystemError {
+            logger.error("the inbox or outbox cannot be used", metadata: ["error": "\(error)"])
+        }
+    }
+
+    // MARK: Database work
+
+    /// - Returns: whether it has been done; otherwise the database is away.
+    private func recover(_ recovery: Recovery) async throws -> Bool {
+        var inHand = await queue.inHand
+        inHand.formUnion(unrecorded.map(\.job.id))
+        do {
+            if database.isNew { try await session.run { _ = try Schema.migrate($0) } }
+            await queue.add(try await recovery.run(inHand: inHand))
+            database.came(logger)
+            return true
+        } catch let error as SchemaError {
+            throw error
+        } catch is CancellationError {
+            return false
+        } catch {
+            away(error)
+            return false
+        }
+    }
+
+    /// Claims what is ready and records it, as long as the database answers.
+    private func claim(_ claims: inout FileClaim) async throws {
+        while tracker.hasReady || !unrecorded.isEmpty {
+            guard database.isDue, !database.isNew else { return tracker.hold(database.reason) }
+            do {
+                try await check()
+                if unrecorded.isEmpty {
+                    for (file, outcome) in claims.claim(tracker.takeReady(InboxService.batch)) {
+                        tracker.ended(file, outcome, now: .now)
+                        if case .claimed(let job, let bytes) = outcome { unrecorded.append((job, bytes)) }
+                    }
+                }
+                try await record(unrecorded)
+                database.came(logger)
+                let recorded = unrecorded
+                unrecorded = []
+                await queue.add(recorded)
+            } catch is CancellationError {
+                return
+            } catch {
+                away(error)
+                return
+            }
+        }
+    }
+
+    /// Nothing is claimed while the database is away. A connection that died in the meantime is replaced first.
+    private func check() async throws {
+        do {
+            try await session.run { _ = try $0.query("SELECT 1") }
+        } catch let error as PostgresError where error.remedy == .reconnect {
+            try await session.run { _ = try $0.query("SELECT 1") }
+        }
+    }
+
+    private func record(_ claimed: [(job: ImportJob, bytes: Int)]) async throws {
+        guard !claimed.isEmpty else { return }
+        try await session.run { connection in
+            try connection.transaction {
+                let store = ImportStore(connection)
+                for (job, bytes) in claimed {
+                    try store.insert(
+                        job.id, inbox: job.inbox, file: job.file, dryRun: job.dryRun, bytes: bytes,
+                        receivedAt: job.receivedAt)
+                }
+            }
+        }
+        for (job, _) in claimed {
+            logger.info("claimed", metadata: ["import.id": "\(job.id)", "import.file": "\(job.file)"])
+        }
+    }
+
+    /// Carries wishes to cancel, which other processes write into the rows, to the queue.
+    ///
+    /// - Returns: whether there is anything in hand that could be cancelled.
+    private func cancelRequested(_ inbox: UUID) async -> Bool {
+        guard await queue.isBusy else { return false }
+        let requested = try? await session.run { try ImportStore($0).cancelRequests(inbox: inbox) }
+        for id in requested ?? [] { await queue.cancel(id) }
+        return true
+    }
+
+    private func away(_ error: any Error) {
+        database.went(error, logger)
+        tracker.hold(database.reason)
+    }
+}

@@ -1,0 +1,74 @@
+internal import Catalog
+internal import FoundationEssentials
+internal import Logging
+internal import Pipeline
+
+/// Tells people why a file in the inbox is not imported: by its pointer in the outbox, once per reason, and in the log.
+struct WaitingNotes {
+    private let outbox: Outbox
+    private let logger: Logger
+    /// When each file that waits was first seen, and what its pointer says.
+    private var waiting: [InboxFile: (since: Date, reason: String)] = [:]
+    /// Which refused things have been reported: another one of that name is reported again.
+    private var refused: [InboxFile: FileProbe] = [:]
+
+    init(outbox: Outbox, logger: Logger) {
+        self.outbox = outbox
+        self.logger = logger
+    }
+
+    mutating func wait(_ file: InboxFile, _ reason: String, bytes: Int) {
+        refused[file] = nil
+        let since = waiting[file]?.since ?? Date()
+        guard waiting[file]?.reason != reason else { return }
+        waiting[file] = (since, reason)
+        logger.debug("a file waits", metadata: ["inbox.file": "\(file.name)", "inbox.reason": "\(reason)"])
+        var progress = progress(file, .waiting, reason, since)
+        progress.bytes.total = bytes
+        write(file, progress)
+    }
+
+    mutating func refuse(_ file: InboxFile, _ reason: String, _ probe: FileProbe) {
+        waiting[file] = nil
+        guard refused[file] != probe else { return }
+        refused[file] = probe
+        logger.warning("a file is not imported", metadata: ["inbox.file": "\(file.name)", "inbox.reason": "\(reason)"])
+        var progress = progress(file, .failed, reason, Date())
+        progress.percent = 100
+        progress.finishedAt = progress.receivedAt
+        progress.error = ImportFailure(.notRegular, reason)
+        write(file, progress)
+    }
+
+    /// The file was claimed: from here on its import tells.
+    mutating func claimed(_ file: InboxFile) {
+        waiting[file] = nil
+        refused[file] = nil
+    }
+
+    /// The file went away by itself.
+    mutating func gone(_ file: InboxFile) {
+        refused[file] = nil
+        guard waiting.removeValue(forKey: file) != nil else { return }
+        ProgressFile(outbox, file: file.name, id: nil, dryRun: file.dryRun).removeWaiting()
+    }
+
+    private func progress(
+        _ file: InboxFile, _ state: ImportProgress.State, _ message: String, _ since: Date
+    ) -> ImportProgress {
+        var progress = ImportProgress(
+            id: nil, file: file.name, dryRun: file.dryRun, state: state, message: message, receivedAt: since)
+        progress.updatedAt = Date()
+        return progress
+    }
+
+    private func write(_ file: InboxFile, _ progress: ImportProgress) {
+        do {
+            try ProgressFile(outbox, file: file.name, id: nil, dryRun: file.dryRun).write(progress)
+        } catch {
+            logger.warning(
+                "a progress file could not be written",
+                metadata: ["inbox.file": "\(file.name)", "error": "\(error)"])
+        }
+    }
+}

@@ -1,0 +1,87 @@
+import Catalog
+import FoundationEssentials
+import Glibc
+import Logging
+@testable import Pipeline
+import Postgres
+import TestSupport
+
+/// Imports texts through the whole pipeline, as the import command does.
+struct ImportRun {
+    let database: TestDatabase
+    let folder: String
+    var options = ImportPipeline.Options()
+
+    var outbox: Outbox { Outbox(path: "\(folder)/outbox") }
+
+    static func with<Output>(
+        _ locale: TestDatabase.Locale = .c, _ body: (ImportRun) async throws -> Output
+    ) async throws -> Output {
+        try await TestDatabase.with(locale) { database in
+            try await withTemporaryFolder { folder in
+                let run = ImportRun(database: database, folder: folder)
+                try run.outbox.prepare()
+                return try await body(run)
+            }
+        }
+    }
+
+    @discardableResult
+    func callAsFunction(
+        _ text: String, file: String = "products.csv", dryRun: Bool = false,
+        cancellation: ImportCancellation = ImportCancellation()
+    ) async throws -> ImportProgress {
+        try await self(Array(text.utf8), file: file, dryRun: dryRun, cancellation: cancellation)
+    }
+
+    @discardableResult
+    func callAsFunction(
+        _ bytes: [UInt8], file: String = "products.csv", dryRun: Bool = false,
+        cancellation: ImportCancellation = ImportCancellation()
+    ) async throws -> ImportProgress {
+        let job = try await self.job(bytes, file: file, dryRun: dryRun)
+        var logger = Logger(label: "test")
+        logger.logLevel = .critical
+        let session = Session(database.conninfo)
+        let pipeline = ImportPipeline(session: session, outbox: outbox, options: options, logger: logger)
+        let outcome = try await pipeline.run(job, cancellation: cancellation)
+        await session.close()
+        guard case .ended(let progress) = outcome else { throw NotEnded() }
+        return progress
+    }
+
+    struct NotEnded: Error {}
+
+    func job(_ bytes: [UInt8], file: String, dryRun: Bool) async throws -> ImportJob {
+        let id = ImportID.mint()
+        let work = "\(folder)/work/\(id)"
+        try makeFolder(work)
+        let path = "\(folder)/\(id).csv"
+        let descriptor = open(path, O_WRONLY | O_CREAT, 0o644)
+        try bytes.withUnsafeBytes { try writeAll(descriptor, $0) }
+        close(descriptor)
+        try await database.session.run {
+            try ImportStore($0).insert(
+                id, inbox: nil, file: FileName(file), dryRun: dryRun, bytes: bytes.count, receivedAt: Date())
+        }
+        return ImportJob(
+            id: id, file: FileName(file), dryRun: dryRun, source: Array(path.utf8CString), workFolder: work,
+            receivedAt: Date(), inbox: nil)
+    }
+
+    /// The catalogue as `sku|name|description|active`, in key order.
+    func products() async throws -> [String] {
+        try await database.session.run { connection in
+            try connection.query(
+                """
+                SELECT concat_ws('|', sku, name, description, active) FROM products ORDER BY lower(sku) COLLATE "C"
+                """
+            ).map { try $0[0] }
+        }
+    }
+
+    func read(_ path: String?) throws -> String {
+        guard let path else { return "" }
+        return String(decoding: try readFile(Array("\(outbox.path)/\(path)".utf8CString)), as: UTF8.self)
+    }
+}
