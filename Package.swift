@@ -82,5 +82,8 @@ let package = Package(
         .testTarget(
             name: "PipelineTests", dependencies: ["Pipeline", "Catalog", "Postgres", "TestSupport", logging],
             swiftSettings: settings),
+        .testTarget(
+            name: "EndToEndTests", dependencies: ["ProductImporter", "Postgres", "TestSupport"], swiftSettings: settings
+        ),
     ]
 )

@@ -65,12 +65,12 @@ struct DatabaseUnavailable: Error {
     private init(reason: String) { self.reason = reason }
 
     init(_ error: PostgresError) {
-        reason = switch error.sqlState {
-        case "42P01": "The database has no tables for imports yet. Run product-importer migrate."
-        case "57014": "The database takes too long to answer."
+        switch error.sqlState {
+        case "42P01": reason = "The database has no tables for imports yet. Run product-importer migrate."
+        case "57014": reason = "The database takes too long to answer."
         default:
-            error.isTransient
-                ? "The database cannot be reached: \(error.message)." : "The database refuses: \(error.message)."
+            let opening = error.isTransient ? "The database cannot be reached" : "The database refuses"
+            reason = "\(opening): \(error.message)"
         }
     }
 }

@@ -12,5 +12,7 @@ package struct FileName: Hashable, Sendable, CustomStringConvertible {
     package var cString: [CChar] { bytes.map { CChar(bitPattern: $0) } + [0] }
 
     package var isUTF8: Bool { String(validating: bytes, as: UTF8.self) != nil }
-    package var hasControlCharacters: Bool { description.unicodeScalars.contains { $0.properties.generalCategory == .control } }
+    package var hasControlCharacters: Bool {
+        description.unicodeScalars.contains { $0.properties.generalCategory == .control }
+    }
 }

@@ -39,7 +39,8 @@ extension ImportProgress {
     /// The object as JSON in UTF-8: keys in one fixed order, times in RFC 3339 with milliseconds, in UTC.
     package func json(pretty: Bool = false) throws -> Data {
         let encoder = JSONEncoder()
-        encoder.outputFormatting = pretty
+        encoder.outputFormatting =
+            pretty
             ? [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted] : [.sortedKeys, .withoutEscapingSlashes]
         encoder.dateEncodingStrategy = .custom { date, encoder in
             var value = encoder.singleValueContainer()

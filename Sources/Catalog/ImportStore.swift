@@ -20,7 +20,7 @@ package struct ImportStore {
     package enum Attempt: Sendable, Equatable {
         /// This attempt's number, which the transaction that applies the import must still find in the row.
         case number(Int)
-        /// Five attempts in a row ended with the process.
+        /// Five attempts ended with the process.
         case crashLoop
         /// The import has ended, or there is no such row: nothing to do here.
         case notQueued
@@ -179,6 +179,7 @@ package struct ImportStore {
         try connection.query("SELECT pg_advisory_lock(hashtextextended(\(id.description), 0))")
     }
 
+    /// Whether another session holds the mark. Not to be asked inside a transaction, which would hold it from then on.
     package func isAlive(_ id: ImportID) throws -> Bool {
         let free = try connection.query("SELECT pg_try_advisory_xact_lock(hashtextextended(\(id.description), 0))")
         return try !free[0][0, as: Bool.self]

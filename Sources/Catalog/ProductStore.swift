@@ -53,7 +53,8 @@ package struct ProductStore {
     /// Streams the whole catalogue as binary COPY messages of id, key (NULL where ASCII folding of `sku` gives it),
     /// sku, name, description, active.
     package func readAll(foldsASCII: Bool, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
-        let sql: SQL = foldsASCII
+        let sql: SQL =
+            foldsASCII
             ? """
             COPY (SELECT id, CASE WHEN octet_length(sku) <> char_length(sku) THEN lower(sku) END,
                 sku, name, description, active FROM products) TO STDOUT (FORMAT binary)
@@ -75,18 +76,24 @@ package struct ProductStore {
     /// How many products there are up to an id, and the sum of their ids: what changes when one of them is deleted.
     package func fingerprint(upTo id: Int) throws -> Fingerprint {
         let row = try connection.query(
-            "SELECT count(*), coalesce(sum(id), 0)::bigint FROM products WHERE id <= \(id)")[0]
+            "SELECT count(*), \(ProductStore.wrappedSum) FROM products p WHERE p.id <= \(id)")[0]
         return Fingerprint(count: try row[0], sum: try row[1])
     }
 
     package func fingerprint(of ids: ArrayParameter) throws -> Fingerprint {
         let row = try connection.query(
             """
-            SELECT count(*), coalesce(sum(p.id), 0)::bigint
+            SELECT count(*), \(ProductStore.wrappedSum)
             FROM unnest(\(ids.parameter)) AS s(id) JOIN products p ON p.id = s.id
             """)[0]
         return Fingerprint(count: try row[0], sum: try row[1])
     }
+
+    /// The sum as `&+` has it: other programs may have given products ids of any size.
+    private static let wrappedSum: SQL = """
+        (mod(mod(coalesce(sum(p.id), 0), 18446744073709551616) + 27670116110564327424, 18446744073709551616)
+            - 9223372036854775808)::bigint
+        """
 
     package struct Fingerprint: Equatable, Sendable {
         package var count = 0
@@ -156,6 +163,7 @@ package struct ProductStore {
 
     /// Keeps writers, not readers, away for the last steps of an import, if that is possible at once.
     package func tryLockWriters() throws -> Bool {
+        let limit: String = try connection.query("SELECT current_setting('lock_timeout')")[0][0]
         do {
             try connection.savepoint {
                 try connection.execute(
@@ -163,6 +171,8 @@ package struct ProductStore {
                         SET LOCAL lock_timeout = '100ms';
                         LOCK TABLE products IN SHARE ROW EXCLUSIVE MODE;
                         """)
+                // A savepoint that is released keeps its settings.
+                try connection.query("SELECT set_config('lock_timeout', \(limit), true)")
             }
             return true
         } catch let error as PostgresError where error.sqlState == "55P03" {

@@ -24,7 +24,8 @@ struct WaitReason {
             (isTransient, message) = (true, WaitReason.away(error.underlying))
         case let error as PostgresError:
             isTransient = error.isTransient
-            message = error.remedy == .reconnect
+            message =
+                error.remedy == .reconnect
                 ? WaitReason.away(error) : "Waiting to try again: \(error.message)"
         case let error as SystemError:
             (isTransient, message) = (error.isTransient, "Waiting to try again: \(error)")

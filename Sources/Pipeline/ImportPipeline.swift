@@ -57,9 +57,20 @@ package struct ImportPipeline: Sendable {
                 receivedAt: job.receivedAt))
         let file = ProgressFile(outbox, file: job.file, id: job.id, dryRun: job.dryRun)
         let ticker = Task { await ImportPipeline.tick(tracker, file, observe) }
-        defer { ticker.cancel() }
 
-        let end = try await attemptUntilEnded(job, tracker, cancellation, logger)
+        let end: ImportProgress?
+        do {
+            end = try await attemptUntilEnded(job, tracker, cancellation, logger)
+        } catch {
+            ticker.cancel()
+            await ticker.value
+            tracker.update {
+                $0.state = .queued
+                $0.message = "The program was stopped. The import begins again when it starts."
+            }
+            try? file.write(tracker.snapshot)
+            throw error
+        }
         ticker.cancel()
         await ticker.value
         guard let end else { return .notOurs }
@@ -153,7 +164,8 @@ package struct ImportPipeline: Sendable {
         case .notQueued: return .notOurs
         case .crashLoop:
             throw ImportFailure(
-                .crashLoop, "The program ended \(ImportStore.maximumCrashes) times while it read this file. "
+                .crashLoop,
+                "The program ended \(ImportStore.maximumCrashes) times while it read this file. "
                     + "Nothing was changed. Please keep the file and report it.")
         }
 
@@ -284,11 +296,13 @@ package struct ImportPipeline: Sendable {
         var progress = progress
         let rows = progress.rows
         let verb = progress.dryRun ? "would be " : ""
-        var message = "\(grouped(rows.created)) \(verb)created, \(grouped(rows.updated)) \(verb)updated, "
+        var message =
+            "\(grouped(rows.created)) \(verb)created, \(grouped(rows.updated)) \(verb)updated, "
             + "\(grouped(rows.unchanged)) unchanged"
         if rows.duplicates > 0 { message += ", \(grouped(rows.duplicates)) repeated in the file" }
         if rows.rejected > 0 {
-            message += ". \(grouped(rows.rejected)) \(rows.rejected == 1 ? "row needs" : "rows need") your attention: "
+            message +=
+                ". \(grouped(rows.rejected)) \(rows.rejected == 1 ? "row needs" : "rows need") your attention: "
                 + "mend rejects.csv and drop it again"
         }
         progress.message = (progress.dryRun ? "Dry run, nothing was changed: " : "") + message + "."

@@ -6,7 +6,8 @@ package struct CopyWriter: ~Copyable {
 
     /// Sends `bytes` as one CopyData message; large pieces (256 KiB) cost fewest system calls.
     ///
-    /// - Throws: `CancellationError`, or the error the server already answered with.
+    /// - Throws: `CancellationError`, or an error of class 08 when the connection is broken. What the server has
+    ///   against the data is known at the end of the COPY only: it then throws what came after the wrong row away.
     package func write(_ bytes: UnsafeRawBufferPointer) throws {
         try connection.canceller.check()
         guard !bytes.isEmpty else { return }
@@ -47,11 +48,7 @@ extension Connection {
                 if canceller.isRequested { throw CancellationError() }
             }
         } catch {
-            canceller.interrupt()
-            while PQgetResult(handle).map({ isCopy($0) }) == true {
-                while let rest = try? nextMessage() { PQfreemem(rest.baseAddress) }
-            }
-            drain()
+            abandonOutput()
             throw error
         }
         let result = PQgetResult(handle)
@@ -81,6 +78,20 @@ extension Connection {
         }
     }
 
+    /// Ends a COPY … TO STDOUT before its end, so that the connection can be used again.
+    private func abandonOutput() {
+        canceller.interrupt()
+        while !isBroken, PQgetResult(handle).map({ isCopy($0) }) == true {
+            do {
+                while let rest = try nextMessage() { PQfreemem(rest.baseAddress) }
+            } catch {
+                // Still inside the COPY: the session replaces such a connection.
+                return
+            }
+        }
+        drain()
+    }
+
     /// True while the result says that a COPY is still open; frees it.
     private func isCopy(_ result: OpaquePointer) -> Bool {
         defer { PQclear(result) }
@@ -92,7 +103,7 @@ extension Connection {
         while let result = PQgetResult(handle) {
             let status = PQresultStatus(result)
             PQclear(result)
-            if isBroken || status == PGRES_COPY_IN { return }
+            if isBroken || status == PGRES_COPY_IN || status == PGRES_COPY_OUT { return }
         }
     }
 }

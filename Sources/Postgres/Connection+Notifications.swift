@@ -23,16 +23,20 @@ extension Connection {
     }
 
     /// Waits for notifications for up to `milliseconds`; returns what came, perhaps nothing.
+    ///
+    /// - Throws: `CancellationError`, at most a fifth of a second late; class 08 when the server has gone.
     package func notifications(waiting milliseconds: Int) throws -> [Notification] {
-        try canceller.check()
-        var pending = takeNotifications()
-        if pending.isEmpty {
+        let deadline = ContinuousClock.now + .milliseconds(milliseconds)
+        while true {
+            try canceller.check()
+            let pending = takeNotifications()
+            let left = Int((deadline - .now) / .milliseconds(1))
+            if !pending.isEmpty || left <= 0 { return pending }
+            // In slices, because a server that runs no statement cannot be interrupted.
             var descriptor = pollfd(fd: PQsocket(handle), events: Int16(POLLIN), revents: 0)
-            _ = poll(&descriptor, 1, CInt(milliseconds))
+            _ = poll(&descriptor, 1, CInt(min(left, 200)))
             guard PQconsumeInput(handle) == 1 else { throw PostgresError(result: nil, connection: handle) }
-            pending = takeNotifications()
         }
-        return pending
     }
 
     private func takeNotifications() -> [Notification] {

@@ -1,19 +1,20 @@
 internal import CLibPQ
-import Glibc
+internal import Glibc
 internal import Synchronization
 
 /// One libpq connection. Its calls block, so it lives on a `Session`'s thread and never leaves it.
 package final class Connection {
     let handle: OpaquePointer
-    /// Set from any thread to stop what runs here; see `Canceller`.
+    /// Stops from any thread what runs here. A connection whose work was cancelled is not to be used again.
     package let canceller: Canceller
 
     /// Connects. `conninfo` is a URL or keywords, as libpq takes them.
     ///
     /// - Throws: `PostgresError` of class 08 with libpq's own words, or the server's refusal.
     package init(_ conninfo: String, applicationName: String = "product-importer") throws(PostgresError) {
-        let keywords = ["dbname", "fallback_application_name", "client_encoding", "connect_timeout"]
-        let values = [conninfo, applicationName, "UTF8", "10"]
+        // What stands before `dbname` gives way to what `conninfo` says; what stands behind it does not.
+        let keywords = ["connect_timeout", "dbname", "fallback_application_name", "client_encoding"]
+        let values = ["10", conninfo, applicationName, "UTF8"]
         let handle = withCStrings(keywords) { keywords in
             withCStrings(values) { values in PQconnectdbParams(keywords, values, 1) }
         }
@@ -33,26 +34,46 @@ package final class Connection {
     /// libpq gives no SQLSTATE for a failed connect, so what a person has to mend is read from its words.
     private static func connectError(_ handle: OpaquePointer) -> PostgresError {
         let error = PostgresError(result: nil, connection: handle)
+        // Nothing was tried: the settings themselves cannot be read.
+        let mistakes = ["connection info string", " in URI", "in percent-encoded value"]
+        if error.message.hasPrefix("invalid ") || mistakes.contains(where: { error.message.contains($0) }) {
+            return PostgresError(sqlState: "42601", message: error.message)
+        }
         let states = [
             ("authentication failed", "28P01"), ("no password supplied", "28P01"), ("no pg_hba.conf entry", "28000"),
             ("does not exist", "3D000"), ("too many clients", "53300"), ("starting up", "57P03"),
-            ("shutting down", "57P03"), ("in recovery mode", "57P03"), ("invalid connection option", "42601"),
-            ("missing \"=\"", "42601"),
+            ("shutting down", "57P03"), ("in recovery mode", "57P03"),
         ]
         let state = states.first { error.message.contains($0.0) }?.1 ?? "08001"
         return PostgresError(sqlState: state, message: error.message)
     }
 
     package var isBroken: Bool { PQstatus(handle) != CONNECTION_OK }
+    /// Whether the connection is broken, also when the server closed it while nobody used it. Never blocks.
+    func hasEnded() -> Bool {
+        var descriptor = pollfd(fd: PQsocket(handle), events: Int16(POLLIN), revents: 0)
+        // The server's farewell and the end of the stream may come one after the other.
+        while !isBroken, poll(&descriptor, 1, 0) > 0 {
+            guard PQconsumeInput(handle) == 1 else { return true }
+        }
+        return isBroken
+    }
+
     package var isInTransaction: Bool { PQtransactionStatus(handle) != PQTRANS_IDLE }
     package var serverProcess: Int { Int(PQbackendPID(handle)) }
     /// The server's encoding; texts can be stored exactly only under UTF8.
     package var serverEncoding: String { String(cString: PQparameterStatus(handle, "server_encoding")) }
 
+    /// The server cuts the connection at larger messages, which would look like trouble that passes.
+    private static let maximumParameterBytes = 1 << 30 - 1 << 16
+
     /// Runs one statement and gives back its rows.
     @discardableResult
     package func query(_ sql: SQL) throws -> ResultRows {
         try canceller.check()
+        guard sql.parameters.reduce(0, { $0 + ($1.bytes?.count ?? 0) }) <= Connection.maximumParameterBytes else {
+            throw PostgresError(sqlState: "54000", message: "a statement's parameters are larger than a gigabyte")
+        }
         let result = withParameters(sql.parameters) { count, types, values, lengths, formats in
             PQexecParams(handle, sql.text, count, types, values, lengths, formats, 1)
         }
@@ -127,12 +148,12 @@ package final class Canceller: Sendable {
         if isRequested { throw CancellationError() }
     }
 
-    /// Marks the work as cancelled and interrupts the statement that runs now, if one does. Blocks for a round trip.
-    package func cancel() {
+    /// Marks the work as cancelled: from now on no statement begins.
+    func request() {
         requested.store(true, ordering: .releasing)
-        interrupt()
     }
 
+    /// Interrupts the statement that runs now, if one does. Blocks for a round trip.
     func interrupt() {
         var message = [CChar](repeating: 0, count: 256)
         _ = PQcancel(handle, &message, CInt(message.count))

@@ -6,18 +6,21 @@ package actor Database {
     private let maximum: Int
     private var idle: [Session] = []
     private var count = 0
-    private var waiting: [CheckedContinuation<Session, Never>] = []
+    private var waiting: [(number: Int, continuation: CheckedContinuation<Session, any Error>)] = []
+    private var lastNumber = 0
 
     package init(_ conninfo: String, maximum: Int = 4) {
+        precondition(maximum > 0, "a pool needs a session")
         self.conninfo = conninfo
         self.maximum = maximum
     }
 
-    /// Lends a connection for the time of `body`, which runs on the session's own thread.
+    /// Lends a connection for the time of `body`, which runs on the session's own thread. Who comes first is served
+    /// first; who is cancelled while waiting leaves the queue with `CancellationError`.
     package func withConnection<Output: Sendable>(
         _ body: @Sendable (Connection) throws -> Output
     ) async throws -> Output {
-        let session = await borrow()
+        let session = try await borrow()
         do {
             let output = try await session.run(body)
             giveBack(session)
@@ -42,20 +45,32 @@ package actor Database {
         for session in idle { await session.close() }
     }
 
-    private func borrow() async -> Session {
+    private func borrow() async throws -> Session {
         if let session = idle.popLast() { return session }
         if count < maximum {
             count += 1
             return Session(conninfo, name: "postgres-\(count)")
         }
-        return await withCheckedContinuation { waiting.append($0) }
+        lastNumber += 1
+        let number = lastNumber
+        return try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { waiting.append((number, $0)) }
+        } onCancel: {
+            // Runs on the actor, so after the line above even if the task was cancelled before it came here.
+            Task { await leave(number) }
+        }
+    }
+
+    private func leave(_ number: Int) {
+        guard let place = waiting.firstIndex(where: { $0.number == number }) else { return }
+        waiting.remove(at: place).continuation.resume(throwing: CancellationError())
     }
 
     private func giveBack(_ session: Session) {
         if waiting.isEmpty {
             idle.append(session)
         } else {
-            waiting.removeFirst().resume(returning: session)
+            waiting.removeFirst().continuation.resume(returning: session)
         }
     }
 }

@@ -30,7 +30,7 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible, CustomDe
     package var remedy: Remedy {
         switch sqlState {
         case "40001", "40P01", "55P03": .retry
-        case "57P01", "57P02", "57P03", "57P05", "25P03": .reconnect
+        case "57P01", "57P02", "57P03", "57P05", "25P03", "25P04": .reconnect
         // A wrong password, user or database is a matter for a person, who can mend it while we wait.
         case "28000", "28P01", "3D000": .reconnect
         default:

@@ -76,19 +76,24 @@ extension UUID: PostgresEncodable, PostgresDecodable {
     }
 }
 
+/// What PostgreSQL cannot hold becomes its `infinity`, which has no date and cannot be read back.
 extension Date: PostgresEncodable, PostgresDecodable {
-    /// PostgreSQL counts microseconds from 2000-01-01 UTC.
-    private static let epoch = 946_684_800.0
+    /// PostgreSQL counts microseconds from 2000-01-01 UTC, a leap year before Foundation's reference date.
+    private static let epoch = -31_622_400.0
 
     package var postgresParameter: Parameter {
-        let microseconds = ((timeIntervalSince1970 - Date.epoch) * 1_000_000).rounded()
-        return Parameter(type: .timestamptz, bytes: bigEndianBytes(Int64(microseconds)))
+        let microseconds = ((timeIntervalSinceReferenceDate - Date.epoch) * 1_000_000).rounded()
+        let infinity = microseconds < 0 ? Int64.min : Int64.max
+        return Parameter(type: .timestamptz, bytes: bigEndianBytes(Int64(exactly: microseconds) ?? infinity))
     }
 
     package init(postgres bytes: UnsafeRawBufferPointer) throws(PostgresError) {
         guard bytes.count == 8 else { throw .undecodable(Date.self, bytes.count) }
         let microseconds = Int64(bigEndian: bytes.loadUnaligned(as: Int64.self))
-        self.init(timeIntervalSince1970: Double(microseconds) / 1_000_000 + Date.epoch)
+        guard microseconds != .max, microseconds != .min else {
+            throw PostgresError(sqlState: "22008", message: "an infinite timestamp cannot be read as a date")
+        }
+        self.init(timeIntervalSinceReferenceDate: Double(microseconds) / 1_000_000 + Date.epoch)
     }
 }
 

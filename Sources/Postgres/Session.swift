@@ -1,6 +1,9 @@
 internal import Synchronization
 
 /// A connection on a thread of its own: connects when it is first needed, and again after it broke.
+///
+/// What a run sets for the session (SET, LISTEN, advisory locks) stays until the connection is closed: use SET LOCAL
+/// and transaction locks, unless the session is yours alone, and do it again after a reconnect.
 package actor Session {
     private nonisolated let executor: ThreadExecutor
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
@@ -28,8 +31,8 @@ package actor Session {
             // PQcancel blocks for a round trip, and a request that arrives between two statements is lost: repeat it
             // from a thread of its own until the work has ended.
             spawnThread(named: "postgres-cancel") { [self] in
-                while let current = running.withLock({ $0 }), current.run == ticket {
-                    current.canceller.cancel()
+                while let canceller = requestCancel(ticket) {
+                    canceller.interrupt()
                     sleepMilliseconds(100)
                 }
             }
@@ -58,8 +61,19 @@ package actor Session {
         }
     }
 
+    /// Marks a run as cancelled; nil once it has ended. Under the lock, so that a run that ends at this moment either
+    /// sees the mark and gives its connection up, or is over before the mark could meet the next run.
+    private nonisolated func requestCancel(_ ticket: Int) -> Canceller? {
+        running.withLock { current in
+            guard let current, current.run == ticket else { return nil }
+            current.canceller.request()
+            return current.canceller
+        }
+    }
+
+    /// The server may have closed an idle connection (a restart, an administrator): then a new one is opened at once.
     private func openConnection() throws -> Connection {
-        if let connection, !connection.isBroken { return connection }
+        if let connection, !connection.hasEnded() { return connection }
         connection = nil
         let opened = try Connection(conninfo)
         connection = opened

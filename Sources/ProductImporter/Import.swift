@@ -94,7 +94,11 @@ private struct ForegroundImport {
     private func run(_ job: ImportJob) async throws -> ImportProgress {
         let cancellation = ImportCancellation()
         let signals = Task {
-            for await _ in await UnixSignalsSequence(trapping: .sigint, .sigterm) { cancellation.request() }
+            for await _ in await UnixSignalsSequence(trapping: .sigint, .sigterm) {
+                // The second signal is for whoever cannot wait, say for a database that is away.
+                if cancellation.isRequested { exit(130) }
+                cancellation.request()
+            }
         }
         defer { signals.cancel() }
         var options = ImportPipeline.Options()

@@ -86,7 +86,8 @@ private struct Values {
     let reader: ConfigReader
 
     func text(_ key: String, secret: Bool = false) -> String? {
-        let value = reader.string(forKey: ConfigKey(key.split(separator: "_").map { $0.lowercased() }), isSecret: secret)
+        let value = reader.string(
+            forKey: ConfigKey(key.split(separator: "_").map { $0.lowercased() }), isSecret: secret)
         return value.flatMap { $0.isEmpty ? nil : $0 }
     }
 

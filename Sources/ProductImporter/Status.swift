@@ -22,7 +22,9 @@ struct Status: AsyncParsableCommand {
         if let nameOrID, found.isEmpty {
             throw CommandError.failed("There is nothing about \"\(nameOrID)\" in \(settings.outbox).")
         }
-        if found.isEmpty, !json { Terminal.printLine("No file has been imported yet. Drop one into \(settings.inbox).") }
+        if found.isEmpty, !json {
+            Terminal.printLine("No file has been imported yet. Drop one into \(settings.inbox).")
+        }
         for progress in found { Terminal.printLine(try Summary.line(progress, json: json)) }
     }
 
@@ -45,6 +47,7 @@ enum Summary {
 
     /// Names are data: control characters must not reach the terminal.
     static func printable(_ text: String) -> String {
-        String(String.UnicodeScalarView(text.unicodeScalars.map { $0.properties.generalCategory == .control ? "?" : $0 }))
+        String(
+            String.UnicodeScalarView(text.unicodeScalars.map { $0.properties.generalCategory == .control ? "?" : $0 }))
     }
 }

@@ -1,3 +1,4 @@
+import FoundationEssentials
 import Glibc
 
 /// A new folder that other users may enter (a server that runs as another user lives in it).
@@ -17,7 +18,7 @@ package func withTemporaryFolder<Output>(_ body: (String) async throws -> Output
 
 /// Removes a folder and all that is in it, links not followed.
 package func removeFolder(_ path: String) {
-    nftw(path, { path, _, _, _ in path.map { remove($0) } ?? 0 }, 16, CInt(FTW_DEPTH.rawValue | FTW_PHYS.rawValue))
+    try? FileManager.default.removeItem(atPath: path)
 }
 
 struct FolderError: Error {

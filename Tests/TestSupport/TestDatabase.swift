@@ -28,7 +28,8 @@ package struct TestDatabase: Sendable {
         let administrator = Session(server)
         try await administrator.run { connection in
             // The name and the locale are ours; neither can be a parameter.
-            try connection.execute(script: SQL(verbatim: "CREATE DATABASE \(name) TEMPLATE template0 \(locale.rawValue)"))
+            try connection.execute(
+                script: SQL(verbatim: "CREATE DATABASE \(name) TEMPLATE template0 \(locale.rawValue)"))
         }
         let conninfo = server.replacing("dbname=importer", with: "dbname=\(name)")
         let database = TestDatabase(conninfo: conninfo, session: Session(conninfo))
@@ -51,7 +52,9 @@ package struct TestDatabase: Sendable {
     }
 
     /// Runs a statement that gives one value.
-    package func value<Value: PostgresDecodable & Sendable>(_ sql: SQL, as type: Value.Type = Value.self) async throws -> Value {
+    package func value<Value: PostgresDecodable & Sendable>(_ sql: SQL, as type: Value.Type = Value.self) async throws
+        -> Value
+    {
         try await session.run { try $0.query(sql)[0][0] }
     }
 

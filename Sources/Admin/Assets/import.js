@@ -9,7 +9,7 @@ const notice = document.getElementById("notice");
 const row = new Row();
 list.append(row.node);
 
-const delimiters = { ",": "comma", ";": "semicolon", "\t": "tab", "|": "bar" };
+const delimiters = { ",": "comma", ";": "semicolon", "|": "bar" };
 
 function table(title, pairs) {
   const shown = pairs.filter(([, value]) => value !== null && value !== undefined && value !== "");

@@ -57,7 +57,9 @@ export class Row {
     this.facts = element("p", "import-facts");
     this.counts = element("ul", "counts");
     this.links = element("p", "links");
-    this.node.append(head, this.message, this.bar.node, this.strip, this.counts, this.facts, this.links);
+    const foot = element("div", "import-foot");
+    foot.append(this.facts, this.links);
+    this.node.append(head, this.message, this.bar.node, this.strip, this.counts, foot);
   }
 
   update(progress) {

@@ -31,7 +31,7 @@ extension ImportOverview {
         guard let id = ImportID(text.lowercased()) else {
             throw Problem(.notFound, "An import's ID looks like 0197e5a0-3c1d-7b52-9f60-2f1c7f6f0a11; this is none.")
         }
-        guard let progress = try await find(id) else { throw Problem(.notFound, "There is no import with the ID \(id).") }
-        return progress
+        if let progress = try await find(id) { return progress }
+        throw Problem(.notFound, "There is no import with the ID \(id).")
     }
 }

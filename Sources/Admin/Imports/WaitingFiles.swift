@@ -50,12 +50,16 @@ final class WaitingFiles: Sendable {
     }
 
     private func pointerPaths(in folder: String) -> [[CChar]] {
-        fileNames(in: folder).filter { $0.bytes.first != UInt8(ascii: ".") && $0.bytes.suffix(5) == Array(".json".utf8)[...] }
-            .map { Array("\(folder)/".utf8CString.dropLast()) + $0.cString }
+        let names = fileNames(in: folder).filter { !$0.bytes.starts(with: ".".utf8) && $0.bytes.hasSuffix(".json") }
+        return names.map { Array("\(folder)/".utf8CString.dropLast()) + $0.cString }
     }
 
     private func read(_ path: [CChar]) -> ImportProgress? {
         guard let bytes = try? readFile(path), let progress = try? ImportProgress(json: Data(bytes)) else { return nil }
         return progress.id == nil ? progress : nil
     }
+}
+
+extension [UInt8] {
+    fileprivate func hasSuffix(_ end: String) -> Bool { suffix(end.utf8.count).elementsEqual(end.utf8) }
 }

@@ -42,8 +42,3 @@ extension Problem: Encodable {
         return response
     }
 }
-
-extension HTTPResponse.Status {
-    /// RFC 9110 §15.5.20: the request was meant for another server.
-    static let misdirectedRequest = HTTPResponse.Status(code: 421, reasonPhrase: "Misdirected Request")
-}

@@ -7,7 +7,8 @@ extension Request {
     func queryNumber(_ name: String, in range: ClosedRange<Int>, standard: Int) throws -> Int {
         guard let text = uri.queryParameters[name[...]] else { return standard }
         guard let number = Int(text), range.contains(number) else {
-            throw Problem(.badRequest, "\(name) must be a whole number from \(range.lowerBound) to \(range.upperBound).")
+            let accepted = "a whole number from \(range.lowerBound) to \(range.upperBound)"
+            throw Problem(.badRequest, "\(name) must be \(accepted).")
         }
         return number
     }

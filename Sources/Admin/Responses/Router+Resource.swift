@@ -12,7 +12,8 @@ extension Router where Context == AdminContext {
         let allow = allowed.map(\.rawValue).sorted().joined(separator: ", ")
         for method in HTTPRequest.Method.usual where !allowed.contains(method) {
             on(path, method: method) { request, _ -> Response in
-                var problem = Problem(.methodNotAllowed, "\(request.method.rawValue) is not possible here. Use \(allow).")
+                let detail = "\(request.method.rawValue) is not possible here. Use \(allow)."
+                var problem = Problem(.methodNotAllowed, detail)
                 problem.headers[.allow] = allow
                 throw problem
             }

@@ -94,8 +94,9 @@ struct KeyTable: ~Copyable {
         let limit = min(commonPrefix, entry.keyLength)
         let (first, other) = (arena.base, arena.base + entry.keyOffset)
         var shared = 0
-        while shared < limit, first.load(fromByteOffset: shared, as: UInt8.self)
-            == other.load(fromByteOffset: shared, as: UInt8.self)
+        while shared < limit,
+            first.load(fromByteOffset: shared, as: UInt8.self)
+                == other.load(fromByteOffset: shared, as: UInt8.self)
         {
             shared += 1
         }

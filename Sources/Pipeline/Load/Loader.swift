@@ -193,13 +193,16 @@ struct Loader: ~Copyable {
         guard reader.unchangedCount > 0 else { return }
         // Without the lock, products can still be deleted between this look and the commit.
         _ = try store.tryLockWriters()
-        let now = plan.name == .scan
+        let now =
+            plan.name == .scan
             ? try store.fingerprint(upTo: reader.highestID) : try store.fingerprint(of: reader.unchangedIDs)
         if now != reader.seen { try insertDeleted() }
     }
 
     private mutating func insertDeleted() throws {
-        for index in 0..<parsed.table.count where parsed.table.entries[index].fate == .new { parsed.table.entries[index].fate = .written }
+        for index in 0..<parsed.table.count where parsed.table.entries[index].fate == .new {
+            parsed.table.entries[index].fate = .written
+        }
         let store = store
         var missing: [Int] = []
         try CatalogueReader.eachBatch(of: parsed.table) { keys, positions in

@@ -55,9 +55,9 @@ struct CSVWindow: ~Copyable {
     /// Takes the first `length` bytes away.
     mutating func discard(_ length: Int) {
         guard length > 0, let base = storage.baseAddress else { return }
-        _ = sourceOffset(at: max(length, cursorOffset))
+        _ = sourceOffset(at: length)
         count -= length
-        cursorOffset -= length
+        cursorOffset = 0
         base.copyMemory(from: base + length, byteCount: count)
     }
 

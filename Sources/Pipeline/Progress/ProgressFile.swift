@@ -63,6 +63,7 @@ func replaceFile(_ path: [CChar], _ bytes: Data, temporary: String, durable: Boo
     guard rename(name, path) == 0 else {
         let code = errno
         unlink(name)
-        throw SystemError("renaming to \(String(decoding: path.map { UInt8(bitPattern: $0) }.dropLast(), as: UTF8.self))", code)
+        throw SystemError(
+            "renaming to \(String(decoding: path.map { UInt8(bitPattern: $0) }.dropLast(), as: UTF8.self))", code)
     }
 }

@@ -65,8 +65,12 @@ package final class ProgressTracker: Sendable {
             state.progress.state = .running
             state.progress.stage = stage
             state.progress.message = message
-            state.percent = max(state.percent, [.parse: Share.parse, .dedupe: Share.dedupe, .load: Share.load,
-                .finish: Share.finish][stage]!)
+            state.percent = max(
+                state.percent,
+                [
+                    .parse: Share.parse, .dedupe: Share.dedupe, .load: Share.load,
+                    .finish: Share.finish,
+                ][stage]!)
         }
     }
 
@@ -100,7 +104,8 @@ package final class ProgressTracker: Sendable {
         state.withLock {
             $0.progress.message = "Comparing with \(grouped(products)) products in the catalogue"
             // Approaches the end of this part without knowing the catalogue's exact size.
-            $0.percent = max($0.percent, Share.load + (Share.write - Share.load) * (1 - 1 / (1 + Double(products) / 300_000)))
+            $0.percent = max(
+                $0.percent, Share.load + (Share.write - Share.load) * (1 - 1 / (1 + Double(products) / 300_000)))
         }
     }
 

@@ -36,7 +36,8 @@ private func whiteSpaceWidth(_ cell: Cell, at index: Int, _ end: Int) -> Int {
     case 0xC2 where index + 1 < end: return cell[index + 1] == 0x85 || cell[index + 1] == 0xA0 ? 2 : 0
     case 0xE1...0xE3, 0xEF:
         guard index + 2 < end else { return 0 }
-        let scalar = UInt32(cell[index] & 0x0F) << 12 | UInt32(cell[index + 1] & 0x3F) << 6
+        let scalar =
+            UInt32(cell[index] & 0x0F) << 12 | UInt32(cell[index + 1] & 0x3F) << 6
             | UInt32(cell[index + 2] & 0x3F)
         switch scalar {
         case 0x1680, 0x2000...0x200A, 0x2028, 0x2029, 0x202F, 0x205F, 0x3000: return 3  // White_Space

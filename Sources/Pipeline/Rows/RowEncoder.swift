@@ -182,7 +182,8 @@ struct RowEncoder: ~Copyable {
         if found > expected, record.fields[expected...].allSatisfy({ trimmed(record.rawBytes(of: $0)).isEmpty }) {
             return nil
         }
-        let advice = found < expected
+        let advice =
+            found < expected
             ? "Half a row must not clear anything: fill in the missing cells"
             : "Put a cell that contains the delimiter in quotes"
         return RowRejection(

@@ -20,7 +20,8 @@ import Testing
             ("Ꭰ", "ꭰ"), ("Ᏸ", "ᏸ"), ("Ⅷ", "ⅷ"), ("Ⓐ", "ⓐ"), ("Ⰰ", "ⰰ"), ("Ⲁ", "ⲁ"), ("Ꙁ", "ꙁ"), ("Ɐ", "ɐ"), ("Ɑ", "ɑ"),
             ("Ⱥ", "ⱥ"), ("Ɫ", "ɫ"), ("Ʞ", "ʞ"), ("Ð", "ð"), ("Đ", "đ"), ("Ɖ", "ɖ"), ("Þ", "þ"), ("Ÿ", "ÿ"), ("Ŋ", "ŋ"),
             ("Ĳ", "ĳ"), ("Ŀ", "ŀ"), ("ŉ", "ʼN"), ("ǰ", "J\u{30C}"), ("ΐ", "ΐ"), ("ẖ", "H\u{331}"), ("ẛ", "ṡ"),
-            ("ᾳ", "ᾼ"), ("ᾳ", "ΑΙ"), ("ῼ", "ῳ"), ("ᾀ", "ᾈ"), ("ὖ", "Υ\u{313}\u{342}"), ("ͅ", "ι"), ("ͅ", "Ι"), ("ι", "ι"),
+            ("ᾳ", "ᾼ"), ("ᾳ", "ΑΙ"), ("ῼ", "ῳ"), ("ᾀ", "ᾈ"), ("ὖ", "Υ\u{313}\u{342}"), ("ͅ", "ι"), ("ͅ", "Ι"),
+            ("ι", "ι"),
             ("𐐀", "𐐨"), ("𐒰", "𐓘"), ("𞤀", "𞤢"), ("𝐀", "𝐚"), ("𝐀", "A"), ("A", "А"), ("O", "Ο"), ("O", "0"),
             ("a b", "a\u{A0}b"), ("-", "‐"), ("´", "'"), ("Ⴧ", "ⴧ"), ("ẞA", "ßa"), ("İSTANBUL", "istanbul"),
             ("ISPARTA", "ısparta"), ("DİYARBAKIR", "diyarbakır"), ("STRASSE", "straße"), ("STRAẞE", "straße"),
@@ -45,7 +46,9 @@ import Testing
             #expect(end.state == .completed, "\(end.message)")
             #expect(end.rows.duplicates == same)
             #expect(end.rows.created == 2 * CaseFoldingTests.pairs.count - same)
-            #expect(try await run.database.value("SELECT count(*) FROM products WHERE name = 'second'") == CaseFoldingTests.pairs.count)
+            #expect(
+                try await run.database.value("SELECT count(*) FROM products WHERE name = 'second'")
+                    == CaseFoldingTests.pairs.count)
             // The same file again meets its own products, whatever the folding.
             let again = try await run(text)
             #expect(again.rows.unchanged == end.rows.created)

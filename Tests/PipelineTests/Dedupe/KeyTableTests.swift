@@ -12,7 +12,9 @@ import Testing
         var table = KeyTable()
         var model = Model()
         for (number, key) in keys.enumerated() {
-            key.withUnsafeBytes { table.add(key: $0, row: (number * 10)..<(number * 10 + 7), activeIsBlank: number % 3 == 0) }
+            key.withUnsafeBytes {
+                table.add(key: $0, row: (number * 10)..<(number * 10 + 7), activeIsBlank: number % 3 == 0)
+            }
             model.last[key] = number
         }
         let dropped = table.sortAndDeduplicate()
@@ -26,7 +28,8 @@ import Testing
             #expect(key.withUnsafeBytes { table.find($0, hint: index) } == index)
             #expect(key.withUnsafeBytes { table.find($0, hint: 0) } == index)
         }
-        for missing in [[UInt8](repeating: 1, count: 1), Array("zzzzzzzzzzzzzzzzzzzz".utf8)] where model.last[missing] == nil {
+        for missing in [[UInt8](repeating: 1, count: 1), Array("zzzzzzzzzzzzzzzzzzzz".utf8)]
+        where model.last[missing] == nil {
             #expect(missing.withUnsafeBytes { table.find($0, hint: 0) } == nil)
         }
     }
@@ -36,7 +39,10 @@ import Testing
     }
 
     @Test func sortsKeysThatAreBeginningsOfOthers() {
-        check((0..<200).flatMap { length in [[UInt8](repeating: 0x61, count: length + 1), [0x61] + [UInt8](repeating: 0x62, count: length)] })
+        check(
+            (0..<200).flatMap { length in
+                [[UInt8](repeating: 0x61, count: length + 1), [0x61] + [UInt8](repeating: 0x62, count: length)]
+            })
     }
 
     @Test func sortsLongCommonBeginnings() {
@@ -60,7 +66,9 @@ import Testing
 
     @Test func foldsASCIIAndLeavesTheRest() {
         var table = KeyTable()
-        let folded = Array("ABCxyz-019@[`{Z".utf8).withUnsafeBytes { table.addFolding($0, row: 0..<1, activeIsBlank: false) }
+        let folded = Array("ABCxyz-019@[`{Z".utf8).withUnsafeBytes {
+            table.addFolding($0, row: 0..<1, activeIsBlank: false)
+        }
         let other = Array("Ä".utf8).withUnsafeBytes { table.addFolding($0, row: 1..<2, activeIsBlank: false) }
         #expect(folded)
         #expect(!other)

@@ -40,14 +40,16 @@ struct ImportRun {
         cancellation: ImportCancellation = ImportCancellation()
     ) async throws -> ImportProgress {
         let job = try await self.job(bytes, file: file, dryRun: dryRun)
-        var logger = Logger(label: "test")
-        logger.logLevel = .critical
-        let session = Session(database.conninfo)
-        let pipeline = ImportPipeline(session: session, outbox: outbox, options: options, logger: logger)
-        let outcome = try await pipeline.run(job, cancellation: cancellation)
-        await session.close()
+        let outcome = try await pipeline().run(job, cancellation: cancellation)
         guard case .ended(let progress) = outcome else { throw NotEnded() }
         return progress
+    }
+
+    func pipeline() -> ImportPipeline {
+        var logger = Logger(label: "test")
+        logger.logLevel = .critical
+        return ImportPipeline(
+            session: Session(database.conninfo), outbox: outbox, options: options, logger: logger)
     }
 
     struct NotEnded: Error {}

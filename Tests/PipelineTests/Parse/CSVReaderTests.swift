@@ -75,6 +75,16 @@ import Testing
         }
     }
 
+    @Test func `a long line of spaces is blank, but not with a delimiter among them`() throws {
+        let spaces = String(repeating: " ", count: 300)
+        let text = "sku\tname\n\(spaces)\n\t\(spaces)\n\(spaces)\t\(spaces)\n\(spaces)\t\nA\t1\n"
+        for chunkSize in [1, 16, 1000] {
+            let run = try ReaderRun(Array(text.utf8), chunkSize: chunkSize, recordLimit: 100)
+            #expect(run.records.map(\.problem) == [.tooLarge, .tooLarge, .tooLarge, nil])
+            #expect(run.records.map(\.line) == [3, 4, 5, 6])
+        }
+    }
+
     @Test func `drops records with more fields than the parser keeps`() throws {
         let text = "sku\n\(String(repeating: ",", count: 127))\n\(String(repeating: ",", count: 128))\nA\n"
         for chunkSize in [1, 10, 1000] {

@@ -1,0 +1,185 @@
+import Foundation
+import Postgres
+import TestSupport
+import Testing
+
+/// The program as scripts and people at a terminal see it: output, exit codes, folders.
+@Suite(.serialized) struct CommandTests {
+    private func with(_ body: (Program, TestDatabase) async throws -> Void) async throws {
+        try await TestDatabase.with(migrated: false) { database in
+            try await withTemporaryFolder { folder in
+                try await body(Program(folder: folder, database: database.conninfo), database)
+            }
+        }
+    }
+
+    private func write(_ program: Program, _ name: String, _ text: String) throws -> String {
+        let path = "\(program.folder)/\(name)"
+        try Data(text.utf8).write(to: URL(fileURLWithPath: path))
+        return path
+    }
+
+    private func object(_ line: String) throws -> [String: Any] {
+        try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
+    }
+
+    @Test func importsFilesWhereTheyAre() async throws {
+        try await with { program, database in
+            let good = try write(program, "good.csv", "sku,name\nA,1\n,2\n")
+            let bad = try write(program, "bad.csv", "name\nA\n")
+            let one = try program.run("import", good, "--json")
+            #expect(one.status == 0, "\(one.errors)")
+            let progress = try object(one.output)
+            #expect(progress["state"] as? String == "completed")
+            #expect((progress["rows"] as? [String: Int])?["created"] == 1)
+            #expect(FileManager.default.fileExists(atPath: good))
+            let files = try #require(progress["files"] as? [String: Any])
+            #expect(files["source"] is NSNull)
+            #expect(
+                FileManager.default.fileExists(atPath: "\(program.folder)/outbox/\(files["rejects"] as? String ?? "-")")
+            )
+
+            let both = try program.run("import", bad, good)
+            #expect(both.status == 1)
+            #expect(both.output.contains("bad.csv: failed"))
+            #expect(both.output.contains("good.csv: completed: 0 created, 0 updated, 1 unchanged"), "\(both.output)")
+            #expect(program.files(below: "var/work").isEmpty)
+            #expect(try await database.value("SELECT count(*) FROM products") == 1)
+        }
+    }
+
+    @Test func dryRunChangesNothing() async throws {
+        try await with { program, database in
+            let file = try write(program, "a.csv", "sku\nA\n")
+            let dry = try program.run("import", "--dry-run", file)
+            #expect(dry.status == 0)
+            #expect(dry.output.contains("1 would be created"), "\(dry.output)")
+            #expect(try await database.value("SELECT count(*) FROM products") == 0)
+            #expect(FileManager.default.fileExists(atPath: "\(program.folder)/outbox/preview/a.csv.json"))
+        }
+    }
+
+    @Test func hasTheExitCodesOfTheContract() async throws {
+        try await with { program, _ in
+            let file = try write(program, "a.csv", "sku\nA\n")
+            #expect(try program.run("import", "\(program.folder)/missing.csv").status == 1)
+            #expect(try program.run("import", program.folder).status == 1)
+            #expect(try program.run("import").status == 2)
+            #expect(try program.run("import", file, "--frobnicate").status == 2)
+            #expect(try program.run("--help").status == 0)
+            #expect(try program.run("--version").status == 0)
+            let away = try program.run(
+                "import", file, environment: ["DATABASE_URL": "postgresql://127.0.0.1:1/none?connect_timeout=2"])
+            #expect(away.status == 75, "\(away.errors)")
+            #expect(away.errors.contains("DATABASE_URL"))
+        }
+    }
+
+    @Test(arguments: [
+        ("IMPORTER_PORT", "many", "0 to 65535"), ("IMPORTER_SETTLE_SECONDS", "-1", "seconds"),
+        ("IMPORTER_MAX_REJECT_PERCENT", "101", "0 to 100"), ("IMPORTER_LOG_LEVEL", "loud", "trace, debug"),
+        ("IMPORTER_HOST", "0.0.0.0", "IMPORTER_ADMIN_PASSWORD"),
+    ])
+    func explainsABadSetting(key: String, value: String, accepted: String) async throws {
+        try await with { program, _ in
+            let result = try program.run("up", environment: [key: value])
+            #expect(result.status == 2)
+            #expect(result.errors.contains(key) || result.errors.contains(value))
+            #expect(result.errors.contains(accepted), "\(result.errors)")
+        }
+    }
+
+    @Test func readsSettingsFromAFile() async throws {
+        try await with { program, _ in
+            let config = try write(program, "importer.env", "IMPORTER_MAX_REJECT_PERCENT=5\n")
+            let rows = (0..<20).map { $0 < 2 ? ",x\n" : "A\($0),x\n" }.joined()
+            let file = try write(program, "a.csv", "sku,name\n" + rows)
+            #expect(try program.run("import", file).status == 0)
+            let strict = try program.run("import", file, "--config", config, "--json")
+            #expect(strict.status == 1)
+            #expect((try object(strict.output)["error"] as? [String: Any])?["code"] as? String == "too_many_rejects")
+        }
+    }
+
+    @Test func migrateAndStatusSpeak() async throws {
+        try await with { program, _ in
+            #expect(try program.run("migrate").output.contains("Applied: products, imports"))
+            #expect(try program.run("migrate").output.contains("up to date"))
+            #expect(try program.run("status").output.contains("No file has been imported yet"))
+            let file = try write(program, "a.csv", "sku\nA\n")
+            let id = try #require(try object(program.run("import", file, "--json").output)["id"] as? String)
+            #expect(try program.run("status", "a.csv").output.hasPrefix("a.csv: completed"))
+            #expect(try object(program.run("status", id, "--json").output)["id"] as? String == id)
+            #expect(try program.run("status", "nothing.csv").status == 1)
+        }
+    }
+
+    @Test func interruptingAnImportCancelsIt() async throws {
+        try await with { program, database in
+            #expect(try program.run("migrate").status == 0)
+            try await database.session.run {
+                try $0.execute(
+                    script: """
+                        CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                            PERFORM pg_sleep(30); RETURN NEW; END $$;
+                        CREATE TRIGGER hold BEFORE INSERT ON products FOR EACH ROW EXECUTE FUNCTION hold();
+                        """)
+            }
+            let file = try write(program, "a.csv", "sku\nA\n")
+            let running = try program.start("import", file)
+            let deadline = ContinuousClock.now + .seconds(20)
+            while try await !database.value(
+                "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()"
+            ) {
+                try #require(ContinuousClock.now < deadline)
+            }
+            #expect(running.stop(SIGINT) < .seconds(5))
+            #expect(running.process.terminationStatus == 1)
+            #expect(running.log.contains("a.csv: cancelled"), "\(running.log)")
+            #expect(try await database.value("SELECT count(*) FROM products") == 0)
+            #expect(try await database.value("SELECT state FROM imports") == "cancelled")
+        }
+    }
+
+    @Test func aSecondWatcherIsRefused() async throws {
+        try await with { program, _ in
+            let first = try program.start("watch")
+            try program.drop("a.csv", "sku\nA\n")
+            _ = try await program.end(of: "a.csv")
+            let second = try program.run("watch")
+            #expect(second.status == 1)
+            #expect(second.errors.split(separator: "\n").last?.contains(program.folder) == true, "\(second.errors)")
+            #expect(first.stop() < .seconds(10))
+        }
+    }
+
+    @Test func runsWithoutAnyDatabaseOfItsOwn() async throws {
+        try await withTemporaryFolder { folder in
+            let program = Program(folder: folder, database: nil)
+            for round in 1...2 {
+                let up = try program.start("up")
+                try program.drop("round-\(round).csv", "sku,name\nA,\(round)\nB-\(round),x\n")
+                let end = try await program.end(of: "round-\(round).csv")
+                #expect(end["state"] as? String == "completed", "\(end)")
+                let rows = try #require(end["rows"] as? [String: Int])
+                #expect(rows["created"] == (round == 1 ? 2 : 1))
+                #expect(rows["updated"] == round - 1, "the second run finds the data of the first")
+                #expect(up.stop(SIGINT) < .seconds(10))
+                #expect(up.process.terminationStatus == 0, "\(up.log)")
+                #expect(up.log.contains("Stopped."))
+                #expect(processes(mentioning: folder).isEmpty, "nothing is left behind")
+            }
+        }
+    }
+
+    /// Command lines of running processes that name a folder.
+    private func processes(mentioning folder: String) -> [String] {
+        (try? FileManager.default.contentsOfDirectory(atPath: "/proc"))?.compactMap { pid in
+            guard Int(pid) != nil, let data = FileManager.default.contents(atPath: "/proc/\(pid)/cmdline") else {
+                return nil
+            }
+            let line = String(decoding: data.map { $0 == 0 ? 0x20 : $0 }, as: UTF8.self)
+            return line.contains(folder) ? line : nil
+        } ?? []
+    }
+}
