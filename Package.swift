@@ -16,6 +16,11 @@ let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
+let hummingbirdTesting = Target.Dependency.product(name: "HummingbirdTesting", package: "hummingbird")
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let mustache = Target.Dependency.product(name: "Mustache", package: "swift-mustache")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -39,6 +44,8 @@ let package = Package(
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.6.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
         .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.0.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.80.0"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.3.0"),
     ],
     targets: [
         .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
@@ -59,7 +66,10 @@ let package = Package(
             swiftSettings: settings),
         .target(
             name: "Admin",
-            dependencies: ["Pipeline", "Catalog", "Postgres", hummingbird, mustache, logging, system, crypto],
+            dependencies: [
+                "Pipeline", "Catalog", "Postgres", hummingbird, hummingbirdCore, mustache, nioCore, nioPosix, httpTypes,
+                logging, system, crypto,
+            ],
             resources: [.embedInCode("Assets")],
             swiftSettings: settings),
         .executableTarget(
@@ -83,7 +93,24 @@ let package = Package(
             name: "PipelineTests", dependencies: ["Pipeline", "Catalog", "Postgres", "TestSupport", logging],
             swiftSettings: settings),
         .testTarget(
-            name: "EndToEndTests", dependencies: ["ProductImporter", "Postgres", "TestSupport"], swiftSettings: settings
-        ),
+            name: "WatcherTests",
+            dependencies: [
+                "Watcher", "Pipeline", "Catalog", "Postgres", "CInotifyTools", "TestSupport", lifecycle, logging, system,
+            ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "AdminTests",
+            dependencies: [
+                "Admin", "Pipeline", "Catalog", "Postgres", "TestSupport", hummingbird, hummingbirdTesting, httpTypes,
+                nioCore, logging, system,
+            ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "EndToEndTests", dependencies: ["ProductImporter", "Postgres", "TestSupport"],
+            swiftSettings: settings),
+
+        .executableTarget(
+            name: "ImportBenchmark", dependencies: ["Postgres", logging, system, subprocess],
+            path: "Benchmarks/ImportBenchmark", swiftSettings: settings),
     ]
 )

@@ -10,7 +10,9 @@ final class BufferedFile {
     init(_ path: String) throws {
         self.path = path
         descriptor = open(path + ".part", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else { throw BenchmarkError("\(path) cannot be made: \(String(cString: strerror(errno)))") }
+        guard descriptor >= 0 else {
+            throw BenchmarkError("\(path) cannot be made: \(String(cString: strerror(errno)))")
+        }
         buffer.reserveCapacity(BufferedFile.capacity + 65536)
     }
 

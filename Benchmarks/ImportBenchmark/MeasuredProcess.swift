@@ -19,7 +19,8 @@ struct MeasuredProcess {
     ///   - environment: added to ours, from which everything that PostgreSQL or the importer would read is taken away.
     ///   - output: where its output goes.
     ///   - errors: where its messages go.
-    init(_ program: String, _ arguments: [String], environment: [String: String], output: String, errors: String) throws {
+    init(_ program: String, _ arguments: [String], environment: [String: String], output: String, errors: String) throws
+    {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }

@@ -99,7 +99,7 @@ struct ProductText {
 struct SplitMix {
     private var state: UInt64
 
-    init(_ seed: Int) { state = UInt64(seed) &* 0xD134_2543_DE82_EF95 }
+    init(_ seed: Int) { state = UInt64(bitPattern: Int64(seed)) &* 0xD134_2543_DE82_EF95 }
 
     mutating func next() -> UInt64 {
         state &+= 0x9E37_79B9_7F4A_7C15

@@ -70,7 +70,9 @@ struct DatabaseUnavailable: Error {
         case "57014": reason = "The database takes too long to answer."
         default:
             let opening = error.isTransient ? "The database cannot be reached" : "The database refuses"
-            reason = "\(opening): \(error.message)"
+            // libpq goes on to ask whether the server is running; that is what we are telling.
+            let question = error.message.firstRange(of: " Is the server running")
+            reason = "\(opening): \(error.message[..<(question?.lowerBound ?? error.message.endIndex)])."
         }
     }
 }

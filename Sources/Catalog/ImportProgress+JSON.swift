@@ -44,7 +44,7 @@ extension ImportProgress {
             ? [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted] : [.sortedKeys, .withoutEscapingSlashes]
         encoder.dateEncodingStrategy = .custom { date, encoder in
             var value = encoder.singleValueContainer()
-            try value.encode(date.formatted(ImportProgress.timestamps))
+            try value.encode(ImportProgress.wholeMilliseconds(date).formatted(ImportProgress.timestamps))
         }
         return try encoder.encode(self)
     }
@@ -55,6 +55,11 @@ extension ImportProgress {
             try Date(decoder.singleValueContainer().decode(String.self), strategy: ImportProgress.timestamps)
         }
         self = try decoder.decode(ImportProgress.self, from: json)
+    }
+
+    /// Formatting cuts off what is below a millisecond, and a Double that stands for one may lie just below it.
+    private static func wholeMilliseconds(_ date: Date) -> Date {
+        Date(timeIntervalSince1970: ((date.timeIntervalSince1970 * 1000).rounded() + 0.25) / 1000)
     }
 
     package static let timestamps = Date.ISO8601FormatStyle(includingFractionalSeconds: true)

@@ -21,7 +21,8 @@ extension Connection {
         }
         do {
             _ = try rows(PQexec(handle, "COMMIT"))
-        } catch let error as PostgresError where isBroken {
+        } catch {
+            guard isBroken else { throw error }
             throw CommitUnknown(underlying: error)
         }
         return output

@@ -37,7 +37,7 @@ package final class Connection {
         // Nothing was tried: the settings themselves cannot be read.
         let mistakes = ["connection info string", " in URI", "in percent-encoded value"]
         if error.message.hasPrefix("invalid ") || mistakes.contains(where: { error.message.contains($0) }) {
-            return PostgresError(sqlState: "42601", message: error.message)
+            return PostgresError(sqlState: "42601", message: withoutValues(error.message))
         }
         let states = [
             ("authentication failed", "28P01"), ("no password supplied", "28P01"), ("no pg_hba.conf entry", "28000"),
@@ -46,6 +46,18 @@ package final class Connection {
         ]
         let state = states.first { error.message.contains($0.0) }?.1 ?? "08001"
         return PostgresError(sqlState: state, message: error.message)
+    }
+
+    /// libpq quotes what it cannot read, and a password with a `/` in a URL reads like a port: only signs and the names
+    /// of options are repeated.
+    private static func withoutValues(_ message: String) -> String {
+        var pieces = message.split(separator: "\"", omittingEmptySubsequences: false)
+        for index in stride(from: 1, to: pieces.count, by: 2) {
+            let isName = pieces[index - 1].hasSuffix("option ") || pieces[index - 1] == "invalid URI query parameter: "
+            let isSign = pieces[index].count == 1 && pieces[index].first?.isLetter == false
+            if !isName && !isSign { pieces[index] = "…" }
+        }
+        return pieces.joined(separator: "\"")
     }
 
     package var isBroken: Bool { PQstatus(handle) != CONNECTION_OK }

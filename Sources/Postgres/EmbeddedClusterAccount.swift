@@ -85,6 +85,9 @@ extension ClusterAccount {
         let lines: [String]
     }
 
+    /// Part of util-linux, which every Debian system has.
+    private static let setpriv: FilePath = "/usr/bin/setpriv"
+
     /// Runs a command as this user to its end.
     ///
     /// It gets no descriptor of ours, a working directory that every user may enter, and a small environment: `PG*`
@@ -92,10 +95,14 @@ extension ClusterAccount {
     func run(_ executable: FilePath, _ arguments: [Word], newSession: Bool = false) async throws -> CommandResult {
         var options = PlatformOptions()
         options.createSession = newSession
+        var (executable, arguments) = (executable, arguments)
         if geteuid() == 0, userID != 0 {
-            options.userID = userID
-            options.groupID = groupID
-            options.supplementaryGroups = supplementaryGroups()
+            // Not by Subprocess's own options: between fork and exec they call glibc's setgroups, which waits for ever
+            // for any thread that the parent was just starting.
+            arguments = [
+                .text("--reuid=\(userID)"), .text("--regid=\(groupID)"), "--init-groups", "--", .path(executable),
+            ] + arguments
+            executable = ClusterAccount.setpriv
         }
         let result: ExecutionResult<Void, BytesOutput, CombinedErrorOutput>
         do {
@@ -121,13 +128,6 @@ extension ClusterAccount {
     /// Whether this user may enter a folder, with all folders above it, access lists included: asked by trying.
     func canEnter(_ folder: FilePath) async throws -> Bool {
         try await run("/bin/sh", ["-c", "cd -- \"$1\"", "sh", .path(folder)]).succeeded
-    }
-
-    private func supplementaryGroups() -> [gid_t] {
-        var count: CInt = 64
-        var groups = Array(repeating: 0 as gid_t, count: Int(count))
-        let result = getgrouplist(name, groupID, &groups, &count)
-        return result < 0 ? [groupID] : Array(groups.prefix(Int(count)))
     }
 }
 

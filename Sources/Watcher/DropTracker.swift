@@ -56,13 +56,20 @@ struct DropTracker {
     }
 
     /// Looks at everything in the inbox. What is found ready at once is taken in the order of its last change.
-    mutating func scan(now: ContinuousClock.Instant) {
+    ///
+    /// - Parameter leavingYoung: files that came within the last second are left to their events, which tell their
+    ///   order, where times only tell ticks of the kernel's clock.
+    /// - Returns: whether there were any of those.
+    mutating func scan(now: ContinuousClock.Instant, leavingYoung: Bool) -> Bool {
+        var hasYoung = false
         var found: Set<InboxFile> = []
         var others: Set<InboxFile> = []
         for folder in InboxFile.Folder.allCases {
             for name in fileNames(in: folders.path(folder)) {
                 let file = InboxFile(folder, name)
                 switch DropName(name) {
+                case .csv where leavingYoung && tracked[file] == nil && FileProbe.isYoung(folders.path(file)):
+                    hasYoung = true
                 case .csv: found.insert(file)
                 case .other where file != InboxFile(.drops, FileName("preview")): others.insert(file)
                 default: break
@@ -72,6 +79,7 @@ struct DropTracker {
         for file in others { note(other: file) }
         self.others = others
         lookInOrder(found.union(tracked.keys), now: now)
+        return hasYoung
     }
 
     private mutating func lookInOrder(_ files: some Sequence<InboxFile>, now: ContinuousClock.Instant) {

@@ -109,6 +109,8 @@ package actor InboxService: Service {
             commandWork: options.commandWorkFolder ?? "\(options.outbox)/.work", logger: logger)
         var claims = FileClaim(folders: folders, inbox: inbox)
         var nextScan = ContinuousClock.now
+        /// Whether the next scan is for files that can have no event any more.
+        var scansAll = true
         var nextRecovery = ContinuousClock.now
         /// Set while there is anything that could be cancelled.
         var nextCancelCheck: ContinuousClock.Instant?
@@ -120,14 +122,15 @@ package actor InboxService: Service {
                 case .stop: return
                 case .event(.rescan(let reason)):
                     logger.notice("looking at the whole inbox", metadata: ["inbox.reason": "\(reason.rawValue)"])
-                    nextScan = .now
+                    (nextScan, scansAll) = (.now, true)
                 case .event(let event): look(event)
                 }
             }
             if nextScan <= .now {
                 try keep(&lock, inbox)
-                tracker.scan(now: .now)
-                nextScan = .now + .seconds(options.scanSeconds)
+                let hasYoung = tracker.scan(now: .now, leavingYoung: !scansAll)
+                nextScan = .now + .seconds(hasYoung ? min(1, options.scanSeconds) : options.scanSeconds)
+                scansAll = false
             } else {
                 tracker.recheck(now: .now)
             }

@@ -1,4 +1,4 @@
-package import Catalog
+import Catalog
 import Glibc
 import Logging
 package import Postgres
@@ -23,6 +23,8 @@ package struct TestDatabase: Sendable {
     package static func with<Output>(
         _ locale: Locale = .c, migrated: Bool = true, _ body: (TestDatabase) async throws -> Output
     ) async throws -> Output {
+        await Turnstile.shared.enter()
+        defer { Task { await Turnstile.shared.leave() } }
         let server = try await TestCluster.shared.value
         let name = "test_\(UInt64.random(in: 0...UInt64.max))"
         let administrator = Session(server)
@@ -60,6 +62,26 @@ package struct TestDatabase: Sendable {
 
     package func execute(_ sql: SQL) async throws {
         try await session.run { _ = try $0.query(sql) }
+    }
+}
+
+/// Lets a few tests in at a time: all at once they would use up the server's connections.
+private actor Turnstile {
+    static let shared = Turnstile()
+
+    private var free = 6
+    private var waiting: [CheckedContinuation<Void, Never>] = []
+
+    func enter() async {
+        if free > 0 {
+            free -= 1
+        } else {
+            await withCheckedContinuation { waiting.append($0) }
+        }
+    }
+
+    func leave() {
+        if waiting.isEmpty { free += 1 } else { waiting.removeFirst().resume() }
     }
 }
 

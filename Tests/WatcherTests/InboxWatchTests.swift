@@ -2,6 +2,7 @@ import Catalog
 import Glibc
 import Logging
 import Pipeline
+import Synchronization
 import TestSupport
 import Testing
 
@@ -123,24 +124,10 @@ private struct Events {
     }
 }
 
-/// Holds threads up until it is opened.
+/// Holds a thread up until it is opened.
 private final class Gate: Sendable {
-    private let semaphore: UnsafeMutablePointer<sem_t>
+    private let isOpen = Atomic(false)
 
-    init() {
-        semaphore = .allocate(capacity: 1)
-        sem_init(semaphore, 0, 0)
-    }
-
-    deinit {
-        sem_destroy(semaphore)
-        semaphore.deallocate()
-    }
-
-    func pass() {
-        sem_wait(semaphore)
-        sem_post(semaphore)
-    }
-
-    func open() { sem_post(semaphore) }
+    func pass() { while !isOpen.load(ordering: .acquiring) { usleep(1000) } }
+    func open() { isOpen.store(true, ordering: .releasing) }
 }

@@ -35,7 +35,9 @@ struct RunningInbox: Sendable {
     }
 
     /// Runs the service while `body` runs, then shuts it down in order.
-    func run(conninfo: String? = nil, _ body: (InboxService) async throws -> Void) async throws {
+    func run(
+        conninfo: String? = nil, _ body: @escaping @Sendable (InboxService) async throws -> Void
+    ) async throws {
         let service = InboxService(options: options, conninfo: conninfo ?? database.conninfo, logger: quiet)
         try await testGracefulShutdown { trigger in
             try await withThrowingTaskGroup(of: Void.self) { group in

@@ -11,7 +11,7 @@ const names = { database: "Database", inbox: "Inbox", outbox: "Outbox" };
 function part(name, check) {
   const item = element("li");
   item.dataset.status = check.status;
-  item.append(element("b", "", names[name] ?? name), ` ${check.status === "ok" ? "is well." : check.reason}`);
+  item.append(element("b", "", names[name] ?? name), check.status === "ok" ? " is well." : `: ${check.reason}`);
   if (check.since) {
     const since = element("time", "when", ` Since ${relative(check.since)}.`);
     since.title = exact(check.since);
