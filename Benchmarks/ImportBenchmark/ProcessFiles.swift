@@ -23,18 +23,14 @@ struct MemoryPeak {
 /// Bytes in memory, shared ones included.
 func residentBytes(_ id: pid_t) -> Int { kilobytes("VmRSS", in: readProcessFile(id, "status")) * 1024 }
 
-/// Seconds of processor time that all threads of a process have used. Threads that have ended do not count.
-func processorSeconds(_ id: pid_t) -> Double {
-    var nanoseconds = 0
-    guard let folder = opendir("/proc/\(id)/task") else { return 0 }
-    defer { closedir(folder) }
-    while let entry = readdir(folder) {
-        let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-        guard let thread = Int(name) else { continue }
-        let text = readProcessFile(id, "task/\(thread)/schedstat")
-        nanoseconds += text.split(separator: " ").first.flatMap { Int($0) } ?? 0
+/// Seconds of processor time that a process has used, with all threads that it has or had.
+func processorSeconds(_ id: pid_t) throws -> Double {
+    var clock = clockid_t()
+    var time = timespec()
+    guard clock_getcpuclockid(id, &clock) == 0, clock_gettime(clock, &time) == 0 else {
+        throw BenchmarkError("The processor time of process \(id) cannot be read.")
     }
-    return Double(nanoseconds) / 1e9
+    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
 }
 
 private func kilobytes(_ name: String, in text: String) -> Int {

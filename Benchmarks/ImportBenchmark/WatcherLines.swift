@@ -87,9 +87,9 @@ struct WatcherLines {
     /// After all that work, which is when memory would not have been given back.
     func idle(_ results: inout Results) throws {
         sleep(3)
-        let (start, used) = (ContinuousClock.now, processorSeconds(watcher.id))
+        let (start, used) = (ContinuousClock.now, try processorSeconds(watcher.id))
         usleep(UInt32(sizes.idleSeconds * 1e6))
-        let share = (processorSeconds(watcher.id) - used) / ((ContinuousClock.now - start) / .seconds(1)) * 100
+        let share = try (processorSeconds(watcher.id) - used) / ((ContinuousClock.now - start) / .seconds(1)) * 100
         let resident = residentBytes(watcher.id)
         guard watcher.isRunning else { throw BenchmarkError("The watcher has ended while it was idle.") }
         results.lines.append(

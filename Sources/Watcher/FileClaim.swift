@@ -53,7 +53,7 @@ struct FileClaim {
     ) -> Outcome {
         let source = folders.path(file)
         let opened = Descriptor(open(source, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC))
-        guard opened.number >= 0 else { return .changed(FileProbe(source)) }
+        guard opened.isOpen else { return .changed(FileProbe(source)) }
         // Looked at again: the find may be old, and other files may stand there now.
         let probe = FileProbe(opened)
         guard case .regular(let fingerprint, let writer) = probe,
@@ -75,7 +75,7 @@ struct FileClaim {
         }
         // Somebody may have put another file in its place, or a second name, before the rename.
         var (mine, there) = (stat(), stat())
-        guard fstat(opened.number, &mine) == 0, lstat(target, &there) == 0, mine.isRegular, mine.st_nlink == 1,
+        guard opened.use({ fstat($0, &mine) }) == 0, lstat(target, &there) == 0, mine.isRegular, mine.st_nlink == 1,
             mine.st_ino == there.st_ino, mine.st_dev == there.st_dev
         else {
             // If its name in the inbox is taken again, it stays claimed: recovery makes an import of it.
@@ -118,10 +118,10 @@ struct FileClaim {
         guard let first = jobs.first else { return }
         if jobs.count > FileClaim.fewFiles {
             let descriptor = Descriptor(open(first.workFolder, O_RDONLY | O_DIRECTORY | O_CLOEXEC))
-            if syncfs(descriptor.number) == 0 { return }
+            if descriptor.use({ syncfs($0) }) == 0 { return }
         }
         for job in jobs {
-            _ = fsync(Descriptor(open(job.source, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)).number)
+            _ = Descriptor(open(job.source, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)).use { fsync($0) }
             try? syncFolder(job.workFolder)
         }
         for folder in Set(jobs.map { $0.dryRun ? InboxFile.Folder.preview : .drops }) {

@@ -46,7 +46,7 @@ enum FileProbe: Equatable, Sendable {
             return
         }
         let file = Descriptor(open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC))
-        guard file.number >= 0 else {
+        guard file.isOpen else {
             self = errno == ENOENT ? .gone : .unreadable(errno)
             return
         }
@@ -57,7 +57,7 @@ enum FileProbe: Equatable, Sendable {
     init(_ file: Descriptor) {
         var status = stat()
         let writer = FileProbe.writer(of: file)
-        if fstat(file.number, &status) != 0 {
+        if file.use({ fstat($0, &status) }) != 0 {
             self = .unreadable(errno)
         } else if !status.isRegular {
             self = .notRegular(status.kind, inode: UInt(status.st_ino), changed: status.changed)
@@ -83,12 +83,14 @@ enum FileProbe: Equatable, Sendable {
     private static func writer(of file: Descriptor) -> Writer {
         // A writer that opens the file in between waits for us, and we are sent a signal: SIGIO, which would end the
         // process, unless another is chosen. SIGURG is ignored by default.
-        _ = fcntl(file.number, setSignal, SIGURG)
-        if fcntl(file.number, CLINUX_F_SETLEASE, CInt(F_RDLCK)) == 0 {
-            _ = fcntl(file.number, CLINUX_F_SETLEASE, CInt(F_UNLCK))
-            return .none
+        file.use { descriptor in
+            _ = fcntl(descriptor, setSignal, SIGURG)
+            if fcntl(descriptor, CLINUX_F_SETLEASE, CInt(F_RDLCK)) == 0 {
+                _ = fcntl(descriptor, CLINUX_F_SETLEASE, CInt(F_UNLCK))
+                return .none
+            }
+            return errno == EAGAIN ? .some : .unknown
         }
-        return errno == EAGAIN ? .some : .unknown
     }
 
     /// F_SETSIG, which glibc shows under _GNU_SOURCE only.

@@ -48,8 +48,8 @@ struct InboxFolders: Sendable {
     func lock() throws -> Descriptor {
         let path = "\(work)/.lock"
         let file = Descriptor(open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o600))
-        guard file.number >= 0 else { throw SystemError("opening \(path)", errno) }
-        guard flock(file.number, LOCK_EX | LOCK_NB) == 0 else {
+        guard file.isOpen else { throw SystemError("opening \(path)", errno) }
+        guard file.use({ flock($0, LOCK_EX | LOCK_NB) }) == 0 else {
             if errno == EWOULDBLOCK { throw InboxError.watchedAlready(inbox) }
             throw SystemError("locking \(path)", errno)
         }
@@ -59,7 +59,7 @@ struct InboxFolders: Sendable {
     /// Whether a lock that was taken is still the one at its place: after the inbox was deleted it is not.
     func holds(_ lock: Descriptor) -> Bool {
         var (held, there) = (stat(), stat())
-        return fstat(lock.number, &held) == 0 && lstat("\(work)/.lock", &there) == 0
+        return lock.use { fstat($0, &held) } == 0 && lstat("\(work)/.lock", &there) == 0
             && held.st_ino == there.st_ino && held.st_dev == there.st_dev
     }
 
@@ -78,7 +78,7 @@ struct InboxFolders: Sendable {
         let temporary = "\(path).new"
         let file = Descriptor(open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0o600))
         let text = Array("\(new.uuidString.lowercased())\n".utf8)
-        guard file.number >= 0, write(file.number, text, text.count) == text.count, fsync(file.number) == 0,
+        guard file.isOpen, file.use({ write($0, text, text.count) == text.count && fsync($0) == 0 }),
             rename(temporary, path) == 0
         else { throw SystemError("writing \(path)", errno) }
         try syncFolder(work)
@@ -88,9 +88,16 @@ struct InboxFolders: Sendable {
 
 /// A file descriptor that is closed with its last owner.
 final class Descriptor: Sendable {
-    let number: CInt
+    private let number: CInt
 
+    /// - Parameter number: what `open` gave.
     init(_ number: CInt) { self.number = number }
+
+    var isOpen: Bool { number >= 0 }
+
+    /// The only way to the number: read by itself, it could be closed by then, because an object may go away after its
+    /// last use.
+    func use<Output>(_ body: (CInt) -> Output) -> Output { withExtendedLifetime(self) { body(number) } }
 
     deinit { if number >= 0 { close(number) } }
 }

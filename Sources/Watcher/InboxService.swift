@@ -96,9 +96,12 @@ package actor InboxService: Service {
             }
         } catch {
             await watch.stop()
+            withExtendedLifetime(lock) {}
             throw error
         }
         await watch.stop()
+        // Nobody else may watch before the last import has ended.
+        withExtendedLifetime(lock) {}
         logger.notice("no longer watching", metadata: ["inbox.path": "\(options.inbox)"])
     }
 

@@ -123,7 +123,7 @@ final class InboxWatch: Sendable {
         mutating func open() throws {
             // The library waits with select(), which ends the process on descriptors from FD_SETSIZE (1,024) on.
             let probe = Descriptor(dup(STDERR_FILENO))
-            guard probe.number < 1000 else {
+            guard probe.use({ $0 < 1000 }) else {
                 throw InboxError.unusable("Too many files are open to watch the inbox.")
             }
             try folders.make()

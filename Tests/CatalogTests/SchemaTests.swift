@@ -24,7 +24,7 @@ import TestSupport
             }
             #expect(applied.count == Set(applied).count, "each migration is applied by one of them: \(applied)")
             #expect(try await database.value("SELECT count(*) FROM schema_migrations") == applied.count)
-            #expect(try await database.value("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == 0)
+            #expect(try await advisoryLocks(database) == 0)
         }
     }
 
@@ -36,7 +36,7 @@ import TestSupport
             }
             #expect(error.sqlState == "42P07")
             #expect(try await database.value("SELECT max(version) FROM schema_migrations") == 1)
-            #expect(try await database.value("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == 0)
+            #expect(try await advisoryLocks(database) == 0)
             try await database.execute("DROP TABLE imports")
             #expect(try await database.session.run { try Schema.migrate($0) }.first == "imports")
         }
@@ -49,7 +49,7 @@ import TestSupport
                 try await database.session.run { _ = try Schema.migrate($0) }
             }
             #expect(error.description.contains("999") && error.description.contains("newer product-importer"))
-            #expect(try await database.value("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == 0)
+            #expect(try await advisoryLocks(database) == 0)
         }
     }
 
@@ -71,6 +71,14 @@ import TestSupport
             await session.close()
             try await script("DROP DATABASE \(other) WITH (FORCE)")
         }
+    }
+
+    private func advisoryLocks(_ database: TestDatabase) async throws -> Int {
+        try await database.value(
+            """
+            SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'
+                AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+            """)
     }
 
     @Test func theUniqueIndexGuardsEveryWriter() async throws {

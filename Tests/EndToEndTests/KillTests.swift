@@ -13,13 +13,13 @@ import Testing
     }
 
     /// Kills in the middle of a stage, seen from outside, and checks every invariant after the restart.
-    @Test(arguments: ["claim", "COPY products (sku", "SELECT count(*), coalesce(sum(id)", "committed"])
+    @Test(arguments: ["claim", "COPY products (sku", "COPY (SELECT id", "committed"])
     func isTakenUpAgain(moment: String) async throws {
         try await TestDatabase.with { database in
             try await withTemporaryFolder { folder in
                 let program = Program(folder: folder, database: database.conninfo)
                 // For the look at what is unchanged there must be something to look at.
-                if moment.hasPrefix("SELECT") {
+                if moment.hasPrefix("COPY (SELECT") {
                     try await importCompletely(program, database, text(1))
                 }
                 let first = try program.start("watch")
@@ -33,29 +33,30 @@ import Testing
                 #expect(second.process.terminationStatus == 0, "\(second.log)")
 
                 #expect(end["state"] as? String == "completed", "\(end)")
-                try await checkInvariants(program, database, imports: moment.hasPrefix("SELECT") ? 2 : 1)
+                try await checkInvariants(program, database, imports: moment.hasPrefix("COPY (SELECT") ? 2 : 1)
                 let name = "SELECT count(*) FROM products WHERE name = 'Name 2'" as SQL
                 #expect(try await database.value(name) == (KillTests.rows + 2) / 3)
             }
         }
     }
 
+    /// Fewer kills than the five that make a crash loop.
     @Test func survivesKillsAtRandomMoments() async throws {
         try await TestDatabase.with { database in
             try await withTemporaryFolder { folder in
                 let program = Program(folder: folder, database: database.conninfo)
-                for round in 1...6 {
+                for round in 1...4 {
                     try program.drop("round-\(round).csv", text(round))
                     let running = try program.start("watch")
                     try await Task.sleep(for: .milliseconds(Int.random(in: 20...700)))
                     running.kill()
                 }
                 let last = try program.start("watch")
-                for round in 1...6 { _ = try await program.end(of: "round-\(round).csv") }
+                for round in 1...4 { _ = try await program.end(of: "round-\(round).csv") }
                 try await waitUntilFiled(database)
                 _ = last.stop()
-                try await checkInvariants(program, database, imports: 6)
-                let name = "SELECT count(*) FROM products WHERE name = 'Name 6'" as SQL
+                try await checkInvariants(program, database, imports: 4)
+                let name = "SELECT count(*) FROM products WHERE name = 'Name 4'" as SQL
                 #expect(try await database.value(name) == (KillTests.rows + 2) / 3)
             }
         }
@@ -110,9 +111,8 @@ import Testing
         let sources = program.files(below: "outbox").filter { $0.hasSuffix(".csv") && $0.contains("/") }
         #expect(sources.count == imports, "\(sources)")
         #expect(program.files(below: "inbox").filter { $0.hasSuffix(".csv") }.isEmpty)
-        #expect(
-            program.files(below: "inbox/.work").allSatisfy { $0.hasPrefix(".") },
-            "\(program.files(below: "inbox/.work"))")
+        let work = Set(program.files(below: "inbox/.work"))
+        #expect(work == [".id", ".lock", "preview"])
         #expect(program.files(below: "outbox").filter { $0.contains("tmp") || $0.contains("/.") }.isEmpty)
         let others =
             "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'product-importer' AND datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle'"

@@ -37,8 +37,8 @@ struct Program {
         process.currentDirectoryURL = URL(fileURLWithPath: folder)
         let outputPath = "\(folder)/.stdout-\(UUID())"
         let errorPath = "\(folder)/.stderr-\(UUID())"
-        FileManager.default.createFile(atPath: outputPath, contents: nil)
-        FileManager.default.createFile(atPath: errorPath, contents: nil)
+        _ = FileManager.default.createFile(atPath: outputPath, contents: nil)
+        _ = FileManager.default.createFile(atPath: errorPath, contents: nil)
         process.standardOutput = FileHandle(forWritingAtPath: outputPath)
         process.standardError = FileHandle(forWritingAtPath: errorPath)
         process.standardInput = FileHandle.nullDevice
@@ -57,7 +57,7 @@ struct Program {
         process.environment = environment
         process.currentDirectoryURL = URL(fileURLWithPath: folder)
         let log = "\(folder)/.log-\(UUID())"
-        FileManager.default.createFile(atPath: log, contents: nil)
+        _ = FileManager.default.createFile(atPath: log, contents: nil)
         process.standardOutput = FileHandle(forWritingAtPath: log)
         process.standardError = process.standardOutput
         process.standardInput = FileHandle.nullDevice

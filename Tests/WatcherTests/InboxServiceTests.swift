@@ -119,7 +119,9 @@ extension OneWatch {
         @Test func unfinishedNamesAreIgnoredUntilRenamed() async throws {
             try await RunningInbox.with { inbox in
                 try await inbox.run { _ in
-                    for name in [".a.csv.X1", "b.csv.part", "c.csv~"] { try dropFile(inbox.folders, drop(name), tag: name) }
+                    for name in [".a.csv.X1", "b.csv.part", "c.csv~"] {
+                        try dropFile(inbox.folders, drop(name), tag: name)
+                    }
                     try await Task.sleep(for: .milliseconds(700))
                     #expect(inbox.outbox.pointers().isEmpty)
                     rename(inbox.folders.path(drop(".a.csv.X1")), inbox.folders.path(drop("a.CSV")))
@@ -141,7 +143,9 @@ extension OneWatch {
                     try await inbox.settle(drops: 201, seconds: 60)
                 }
                 let order = try await inbox.database.session.run { connection in
-                    try connection.query("SELECT file FROM imports ORDER BY finished_at, id").map { try $0[0, as: String.self] }
+                    try connection.query("SELECT file FROM imports ORDER BY finished_at, id").map {
+                        try $0[0, as: String.self]
+                    }
                 }
                 #expect(order == ["first.csv"] + (0..<200).map { "\($0 % 7)-\($0).csv" })
                 // The later drop wins.
@@ -153,7 +157,10 @@ extension OneWatch {
             try await RunningInbox.with { inbox in
                 for number in (0..<5).reversed() {
                     try dropFile(inbox.folders, drop("\(number).csv"), rows: 1, name: "\(number)")
-                    var times = [timespec(tv_sec: 1_000_000 + number, tv_nsec: 0), timespec(tv_sec: 1_000_000 + number, tv_nsec: 0)]
+                    var times = [
+                        timespec(tv_sec: 1_000_000 + number, tv_nsec: 0),
+                        timespec(tv_sec: 1_000_000 + number, tv_nsec: 0),
+                    ]
                     utimensat(AT_FDCWD, inbox.folders.path(drop("\(number).csv")), &times, 0)
                 }
                 try await inbox.run { _ in try await inbox.settle(drops: 5) }
@@ -256,7 +263,9 @@ extension OneWatch {
         @Test func aShutdownLeavesTheQueueForTheNextStart() async throws {
             try await RunningInbox.with { inbox in
                 try await inbox.run { _ in
-                    for number in 0..<60 { try dropFile(inbox.folders, drop("\(number).csv"), rows: 1, name: "\(number)") }
+                    for number in 0..<60 {
+                        try dropFile(inbox.folders, drop("\(number).csv"), rows: 1, name: "\(number)")
+                    }
                     _ = await eventually {
                         (try? await inbox.database.value("SELECT count(*) FROM imports", as: Int.self)) ?? 0 > 0
                     }

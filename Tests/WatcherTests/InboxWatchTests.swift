@@ -11,7 +11,8 @@ import Testing
 extension OneWatch {
     @Suite struct InboxWatchTests {
         @Test func eventsCarryNamesByteForByte() async throws {
-            let name = FileName(bytes: [0xFF, 0x0A] + Array(repeating: 0x78, count: 249) + Array(".csv".utf8).suffix(4))
+            let name = FileName(
+                bytes: [0xFF, 0x0A] + Array(repeating: 0x78, count: 249) + Array(".csv".utf8).suffix(4))
             try await watching { folders, events in
                 let file = InboxFile(.preview, name)
                 try dropFile(folders, file)
@@ -49,8 +50,10 @@ extension OneWatch {
         }
 
         @Test func moreThanTheKernelCanNoteIsTold() async throws {
-            let limit = try #require(Int(String(decoding: readFile(Array(queueLimit.utf8CString)), as: UTF8.self)
-                .prefix { $0.isNumber }))
+            let limit = try #require(
+                Int(
+                    String(decoding: readFile(Array(queueLimit.utf8CString)), as: UTF8.self)
+                        .prefix { $0.isNumber }))
             try await withInbox { folders in
                 let events = Mailbox<InboxWatch.Event>()
                 // The watch's thread is held up, so that the kernel's queue fills.

@@ -34,7 +34,9 @@ extension OneWatch {
                 try dropFile(inbox.folders, drop("new.csv"), name: "new")
                 try await inbox.run { _ in try await inbox.settle(drops: 4) }
                 let order = try await inbox.database.session.run { connection in
-                    try connection.query("SELECT file FROM imports ORDER BY finished_at").map { try $0[0, as: String.self] }
+                    try connection.query("SELECT file FROM imports ORDER BY finished_at").map {
+                        try $0[0, as: String.self]
+                    }
                 }
                 #expect(order == ["0.csv", "1.csv", "2.csv", "new.csv"])
             }
@@ -121,7 +123,8 @@ extension OneWatch {
                 let outbox = inbox.options.outbox
                 let dead = 0x7FFF_FFF0
                 let names = [
-                    ".waiting.\(dead).tmp", ".\(ImportID.mint()).\(getpid()).tmp", ".waiting.\(getppid()).tmp", "mine.tmp",
+                    ".waiting.\(dead).tmp", ".\(ImportID.mint()).\(getpid()).tmp", ".waiting.\(getppid()).tmp",
+                    "mine.tmp",
                 ]
                 for name in names { close(open("\(outbox)/\(name)", O_WRONLY | O_CREAT, 0o644)) }
                 var old = [timespec(tv_sec: time(nil) - 60, tv_nsec: 0), timespec(tv_sec: time(nil) - 60, tv_nsec: 0)]
@@ -141,7 +144,8 @@ extension OneWatch {
                     let store = ImportStore(connection)
                     for id in [dead, alive] {
                         try store.insert(
-                            id, inbox: nil, file: FileName("\(id == dead ? "dead" : "alive").csv"), dryRun: false, bytes: 1,
+                            id, inbox: nil, file: FileName("\(id == dead ? "dead" : "alive").csv"), dryRun: false,
+                            bytes: 1,
                             receivedAt: Date())
                     }
                     try store.holdAlive(alive)
@@ -151,7 +155,9 @@ extension OneWatch {
                     #expect(end.message == "The import command was interrupted. Nothing was changed. Run it again.")
                     #expect(end.percent == 100 && end.finishedAt != nil)
                 }
-                #expect(try await inbox.database.value("SELECT id FROM imports WHERE state = 'queued'", as: ImportID.self) == alive)
+                #expect(
+                    try await inbox.database.value("SELECT id FROM imports WHERE state = 'queued'", as: ImportID.self)
+                        == alive)
                 await command.close()
             }
         }
@@ -185,7 +191,8 @@ extension OneWatch {
 
         private func progress(_ job: ImportJob, _ state: ImportProgress.State) -> ImportProgress {
             var progress = ImportProgress(
-                id: job.id, file: job.file, dryRun: job.dryRun, state: state, message: "Done.", receivedAt: job.receivedAt)
+                id: job.id, file: job.file, dryRun: job.dryRun, state: state, message: "Done.",
+                receivedAt: job.receivedAt)
             progress.percent = 100
             progress.finishedAt = Date()
             return progress

@@ -86,7 +86,8 @@ struct RunningInbox: Sendable {
     /// Waits until no drop is left to be done, and checks what must hold then.
     func settle(drops: Int, seconds: Double = 30) async throws {
         let done = await eventually(seconds) {
-            (try? await database.value("SELECT count(*) FROM imports WHERE filed_at IS NOT NULL", as: Int.self)) == drops
+            (try? await database.value("SELECT count(*) FROM imports WHERE filed_at IS NOT NULL", as: Int.self))
+                == drops
         }
         #expect(done, "every drop is filed away")
         #expect(try await database.value("SELECT count(*) FROM imports", as: Int.self) == drops)
