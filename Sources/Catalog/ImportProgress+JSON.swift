@@ -44,7 +44,7 @@ extension ImportProgress {
             ? [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted] : [.sortedKeys, .withoutEscapingSlashes]
         encoder.dateEncodingStrategy = .custom { date, encoder in
             var value = encoder.singleValueContainer()
-            try value.encode(ImportProgress.wholeMilliseconds(date).formatted(ImportProgress.timestamps))
+            try value.encode(ImportProgress.timestamp(date))
         }
         return try encoder.encode(self)
     }
@@ -57,12 +57,13 @@ extension ImportProgress {
         self = try decoder.decode(ImportProgress.self, from: json)
     }
 
-    /// Formatting cuts off what is below a millisecond, and a Double that stands for one may lie just below it.
-    private static func wholeMilliseconds(_ date: Date) -> Date {
-        Date(timeIntervalSince1970: ((date.timeIntervalSince1970 * 1000).rounded() + 0.25) / 1000)
+    /// RFC 3339 with milliseconds, in UTC. Formatting cuts off what is below a millisecond, and a Double that stands
+    /// for one may lie just below it.
+    package static func timestamp(_ date: Date) -> String {
+        Date(timeIntervalSince1970: ((date.timeIntervalSince1970 * 1000).rounded() + 0.25) / 1000).formatted(timestamps)
     }
 
-    package static let timestamps = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
+    static let timestamps = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
 }
 
 extension ImportProgress.Files {

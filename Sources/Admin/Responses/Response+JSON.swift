@@ -10,7 +10,7 @@ extension Response {
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         encoder.dateEncodingStrategy = .custom { date, encoder in
             var value = encoder.singleValueContainer()
-            try value.encode(date.formatted(ImportProgress.timestamps))
+            try value.encode(ImportProgress.timestamp(date))
         }
         self.init(
             status: status, headers: [.contentType: type, .cacheControl: "no-store"],

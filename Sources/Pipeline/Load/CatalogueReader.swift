@@ -74,7 +74,7 @@ struct CatalogueReader {
             unchangedIDs.append(id)
             unchangedCount += 1
             seen.count += 1
-            seen.sum += id
+            seen.sum &+= id
         } else {
             changes.append(Change(entry: position, id: id))
         }
