@@ -191,13 +191,8 @@ package struct ImportPipeline: Sendable {
                 imports, job, number, connection, tracker.ending(.failed, failure.message, failure: failure))
         }
 
-        // Dedupe: the last row of each key wins.
+        // Dedupe and load: the last row of each key wins. One transaction; its COMMIT is the effect.
         tracker.enter(.dedupe, "Looking for repeated SKUs")
-        let duplicates = parsed.table.sortAndDeduplicate()
-        tracker.update { $0.rows.duplicates = duplicates }
-
-        // Load: one transaction; its COMMIT is the effect.
-        tracker.enter(.load, "Comparing with the catalogue")
         let (read, rejected) = (parsed.read, parsed.rejects.count)
         try parsed.rejects.finish()
         var loader = Loader(connection, parsed, progress: tracker)
@@ -212,7 +207,7 @@ package struct ImportPipeline: Sendable {
                 let sha256 = try hash.wait()
                 tracker.update {
                     $0.sha256 = sha256
-                    ($0.rows.read, $0.rows.rejected, $0.rows.duplicates) = (read, rejected, duplicates)
+                    ($0.rows.read, $0.rows.rejected, $0.rows.duplicates) = (read, rejected, loader.duplicates)
                     ($0.rows.created, $0.rows.updated, $0.rows.unchanged) = (
                         counts.created, counts.updated, counts.unchanged
                     )

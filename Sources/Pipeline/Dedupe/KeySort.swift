@@ -16,7 +16,20 @@ struct KeySort {
 
     private static let smallBucket = 24
 
-    func sort() { sort(0, entries.count, byte: 0, depth: depth) }
+    /// Spreads all entries over 256 ranges by the first byte of their prefixes.
+    ///
+    /// - Returns: the ends of the ranges that hold any, in order.
+    func distribute() -> [Int] {
+        var ends = [Int](repeating: 0, count: 256)
+        var heads = ends
+        ends.withUnsafeMutableBufferPointer { ends in
+            heads.withUnsafeMutableBufferPointer { heads in spread(0, entries.count, heads, ends, 56) }
+        }
+        return ends.enumerated().filter { $0.element > ($0.offset == 0 ? 0 : ends[$0.offset - 1]) }.map(\.element)
+    }
+
+    /// Sorts one of the ranges that `distribute` made.
+    func sortRange(_ start: Int, _ end: Int) { sort(start, end, byte: 1, depth: depth) }
 
     /// Sorts `entries[start..<end]`, which agree in the first `byte` bytes of their prefixes.
     private func sort(_ start: Int, _ end: Int, byte: Int, depth: Int) {
@@ -27,14 +40,7 @@ struct KeySort {
             let ends = UnsafeMutableBufferPointer(rebasing: bounds[0..<256])
             let heads = UnsafeMutableBufferPointer(rebasing: bounds[256..<512])
             ends.initialize(repeating: 0)
-            for index in start..<end { ends[digit(entries[index], shift)] += 1 }
-            var total = start
-            for value in 0..<256 {
-                heads[value] = total
-                total += ends[value]
-                ends[value] = total
-            }
-            permute(heads, ends, shift)
+            spread(start, end, heads, ends, shift)
             var low = start
             for value in 0..<256 {
                 if ends[value] - low > 1 { sort(low, ends[value], byte: byte + 1, depth: depth) }
@@ -45,6 +51,23 @@ struct KeySort {
 
     @inline(__always)
     private func digit(_ entry: Entry, _ shift: UInt64) -> Int { Int(entry.prefix >> shift & 0xFF) }
+
+    /// Counts the digits of `entries[start..<end]` and moves each entry into its bucket; `ends` must be zero before,
+    /// and holds the buckets' ends afterwards.
+    @inline(__always)
+    private func spread(
+        _ start: Int, _ end: Int, _ heads: UnsafeMutableBufferPointer<Int>, _ ends: UnsafeMutableBufferPointer<Int>,
+        _ shift: UInt64
+    ) {
+        for index in start..<end { ends[digit(entries[index], shift)] += 1 }
+        var total = start
+        for value in 0..<256 {
+            heads[value] = total
+            total += ends[value]
+            ends[value] = total
+        }
+        permute(heads, ends, shift)
+    }
 
     /// Moves each entry into its bucket ("American flag": cycles of swaps, no second array).
     @inline(__always)
@@ -82,7 +105,7 @@ struct KeySort {
     /// Rows of one key: only the last of them will be kept.
     private func sortByRow(_ start: Int, _ end: Int) {
         var bucket = UnsafeMutableBufferPointer(rebasing: entries[start..<end])
-        bucket.sort { $0.rowOffset < $1.rowOffset }
+        bucket.sort { $0.sequence < $1.sequence }
     }
 
     private func insertionSort(_ start: Int, _ end: Int, depth: Int) {
@@ -108,7 +131,7 @@ struct KeySort {
             if order != 0 { return order < 0 }
             if leftRest != rightRest { return leftRest < rightRest }
         }
-        return left.rowOffset < right.rowOffset
+        return left.sequence < right.sequence
     }
 
     @inline(__always)

@@ -2,31 +2,40 @@ internal import Glibc
 
 /// The rows of one import by key: `lower(sku)` as the database computes it, compared by its bytes.
 ///
-/// 24 bytes a row beside the key itself. Rows are added in file order, `sortAndDeduplicate` puts them into key order
+/// 32 bytes a row beside the key itself. Rows are added in file order, `sortAndDeduplicate` puts them into key order
 /// and keeps the last of each key, and `find` then looks keys up.
 struct KeyTable: ~Copyable {
-    /// Where a row is and what became of it, in 24 bytes.
+    /// An accepted row, as it comes from the parser.
+    struct Row {
+        let location: RowStore.Location
+        let length: Int
+        /// Its place in the file: of rows with the same key the last one wins.
+        let sequence: Int
+        let activeIsBlank: Bool
+    }
+
+    /// Where a row is and what became of it, in 32 bytes.
     struct Entry {
         /// The first eight bytes of the key behind the prefix common to all keys, big-endian, padded with zeros (no
         /// key holds a NUL), so that comparing integers compares keys.
         var prefix: UInt64
         /// Offset in the arena (48 bits), length (16 bits).
         fileprivate var keyBits: UInt64
-        /// Offset in the row store (40 bits), length (21 bits), `activeIsBlank` (1 bit), `fate` (2 bits).
+        /// Location in the row store (61 bits), `activeIsBlank` (1 bit), `fate` (2 bits).
         fileprivate var rowBits: UInt64
+        fileprivate var length: UInt32
+        fileprivate(set) var sequence: UInt32
 
         var keyOffset: Int { Int(keyBits >> 16) }
         var keyLength: Int { Int(keyBits & 0xFFFF) }
-        var rowOffset: Int { Int(rowBits >> 24) }
-        var rowLength: Int { Int(rowBits >> 3 & 0x1F_FFFF) }
+        var rowLocation: RowStore.Location { Int(rowBits >> 3) }
+        var rowLength: Int { Int(length) }
         var activeIsBlank: Bool { rowBits & 4 != 0 }
 
         var fate: Fate {
             get { Fate(rawValue: UInt8(truncatingIfNeeded: rowBits & 3))! }
             set { rowBits = rowBits & ~3 | UInt64(newValue.rawValue) }
         }
-
-        mutating func setKey(offset: Int, length: Int) { keyBits = UInt64(offset) << 16 | UInt64(length) }
     }
 
     /// How a row met the catalogue.
@@ -34,12 +43,14 @@ struct KeyTable: ~Copyable {
         case new, unchanged, changed, written
     }
 
-    /// The largest row store that entries can point into: 1 TiB.
-    static let maximumRowOffset = 1 << 40
-
     private var entryBuffer = RawBuffer(capacity: 4096 * MemoryLayout<Entry>.stride)
     private var arena = RawBuffer(capacity: 64 << 10)
     private(set) var count = 0
+    /// Rows in key order and without duplicates, from the start of `entries`.
+    private(set) var sortedCount = 0
+    private(set) var isSorted = false
+    private var nextUnsorted = 0
+    private var rangeEnds: ArraySlice<Int> = []
     /// Bytes that all keys begin with; `Entry.prefix` starts behind them.
     private(set) var commonPrefix = 0
 
@@ -53,34 +64,41 @@ struct KeyTable: ~Copyable {
 
     /// Adds a row whose SKU is pure ASCII and folds as ASCII does; false when it does not, and nothing is added.
     @inline(__always)
-    mutating func addFolding(_ sku: UnsafeRawBufferPointer, row: Range<Int>, activeIsBlank: Bool) -> Bool {
+    mutating func addFolding(_ sku: UnsafeRawBufferPointer, _ row: Row) -> Bool {
         arena.reserve(sku.count + 8)
         let target = arena.base + arena.count
-        var all: UInt8 = 0
-        for index in 0..<sku.count {
-            let byte = sku[index]
-            all |= byte
-            let isUpper = byte &- 0x41 < 26
-            target.storeBytes(of: byte | (isUpper ? 0x20 : 0), toByteOffset: index, as: UInt8.self)
+        var all: UInt64 = 0
+        var index = 0
+        while index + 8 <= sku.count {
+            let word = sku.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+            all |= word
+            target.storeBytes(of: foldedASCII(word), toByteOffset: index, as: UInt64.self)
+            index += 8
         }
-        guard all < 0x80 else { return false }
-        addEntry(length: sku.count, row: row, activeIsBlank: activeIsBlank)
+        while index < sku.count {
+            all |= UInt64(sku[index])
+            target.storeBytes(of: foldedASCII(sku[index]), toByteOffset: index, as: UInt8.self)
+            index += 1
+        }
+        guard all & 0x8080_8080_8080_8080 == 0 else { return false }
+        addEntry(length: sku.count, row)
         return true
     }
 
     /// Adds a row by its key as the database folded it.
-    mutating func add(key: UnsafeRawBufferPointer, row: Range<Int>, activeIsBlank: Bool) {
+    mutating func add(key: UnsafeRawBufferPointer, _ row: Row) {
         arena.reserve(key.count + 8)
         memcpy(arena.base + arena.count, key.baseAddress!, key.count)
-        addEntry(length: key.count, row: row, activeIsBlank: activeIsBlank)
+        addEntry(length: key.count, row)
     }
 
     @inline(__always)
-    private mutating func addEntry(length: Int, row: Range<Int>, activeIsBlank: Bool) {
-        precondition(row.upperBound < KeyTable.maximumRowOffset, "the row store is full")
+    private mutating func addEntry(length: Int, _ row: Row) {
         entryBuffer.reserve(MemoryLayout<Entry>.stride)
-        let rowBits = UInt64(row.lowerBound) << 24 | UInt64(row.count) << 3 | (activeIsBlank ? 4 : 0)
-        let entry = Entry(prefix: 0, keyBits: UInt64(arena.count) << 16 | UInt64(length), rowBits: rowBits)
+        let rowBits = UInt64(row.location) << 3 | (row.activeIsBlank ? 4 : 0)
+        let entry = Entry(
+            prefix: 0, keyBits: UInt64(arena.count) << 16 | UInt64(length), rowBits: rowBits,
+            length: UInt32(row.length), sequence: UInt32(truncatingIfNeeded: row.sequence))
         entryBuffer.base.storeBytes(of: entry, toByteOffset: entryBuffer.count, as: Entry.self)
         entryBuffer.count += MemoryLayout<Entry>.stride
         commonPrefix = count == 0 ? length : sharedPrefix(with: entry)
@@ -118,23 +136,49 @@ struct KeyTable: ~Copyable {
         return rest >= 8 ? word : word & (UInt64.max << UInt64(64 - 8 * rest))
     }
 
-    /// Puts the rows into key order and keeps, of rows with the same key, the one that was added last.
+    // MARK: Sorting
+
+    /// Puts the rows into key order and keeps, of rows with the same key, the one that came last in the file.
     ///
     /// - Returns: how many rows were dropped as duplicates.
     mutating func sortAndDeduplicate() -> Int {
-        guard count > 0 else { return 0 }
+        let before = count
+        distribute()
+        while sortNext() {}
+        return before - count
+    }
+
+    /// The first step of sorting: spreads the rows over ranges of keys, which `sortNext` then puts in order one by one,
+    /// so that the first rows can be on their way while the rest is still to be sorted.
+    mutating func distribute() {
+        sortedCount = 0
+        nextUnsorted = 0
         let entries = entries
         for index in entries.indices { entries[index].prefix = prefix(of: entries[index], at: commonPrefix) }
-        KeySort(entries: entries, arena: arena.base, depth: commonPrefix).sort()
-        var kept = 0
-        for index in 1..<count {
-            if !sameKey(entries[kept], entries[index]) { kept += 1 }
-            entries[kept] = entries[index]
+        rangeEnds = KeySort(entries: entries, arena: arena.base, depth: commonPrefix).distribute()[...]
+    }
+
+    /// Sorts and deduplicates the next range of keys behind the `sortedCount` rows that are done.
+    ///
+    /// - Returns: false when all rows were done; then `count` is the number of distinct keys.
+    mutating func sortNext() -> Bool {
+        guard let end = rangeEnds.popFirst() else {
+            isSorted = true
+            count = sortedCount
+            entryBuffer.count = count * MemoryLayout<Entry>.stride
+            return false
         }
-        let dropped = count - kept - 1
-        count = kept + 1
-        entryBuffer.count = count * MemoryLayout<Entry>.stride
-        return dropped
+        let entries = entries
+        KeySort(entries: entries, arena: arena.base, depth: commonPrefix).sortRange(nextUnsorted, end)
+        let first = sortedCount
+        for index in nextUnsorted..<end {
+            // Equal keys are in file order here: each replaces the one before.
+            if sortedCount > first, sameKey(entries[sortedCount - 1], entries[index]) { sortedCount -= 1 }
+            entries[sortedCount] = entries[index]
+            sortedCount += 1
+        }
+        nextUnsorted = end
+        return true
     }
 
     @inline(__always)
@@ -178,4 +222,17 @@ struct KeyTable: ~Copyable {
         let order = memcmp(arena.base + entry.keyOffset, key.baseAddress!, min(entry.keyLength, key.count))
         return order != 0 ? order < 0 : entry.keyLength < key.count
     }
+}
+
+/// `A`–`Z` as `a`–`z`, all other bytes as they are.
+@inline(__always)
+func foldedASCII(_ byte: UInt8) -> UInt8 { byte | (byte &- 0x41 < 26 ? 0x20 : 0) }
+
+/// The same for eight bytes at once: in each, bit 7 of the sums tells whether it is at least `A`, and more than `Z`.
+@inline(__always)
+func foldedASCII(_ word: UInt64) -> UInt64 {
+    let low = word & 0x7F7F_7F7F_7F7F_7F7F
+    let fromA = low &+ 0x3F3F_3F3F_3F3F_3F3F
+    let aboveZ = low &+ 0x2525_2525_2525_2525
+    return word | ((fromA ^ aboveZ) & ~word & 0x8080_8080_8080_8080) >> 2
 }

@@ -44,7 +44,7 @@ struct CatalogueReader {
             for found in try store.find(keys: keys) {
                 let position = positions[try found[0, as: Int.self] - 1]
                 let entry = table.entries[position]
-                let isEqual = equals(found, try rows.read(entry.rowOffset, entry.rowLength), entry.activeIsBlank)
+                let isEqual = equals(found, try rows.read(entry.rowLocation, entry.rowLength), entry.activeIsBlank)
                 table.entries[position].fate = isEqual ? .unchanged : .changed
                 note(position, id: try found[1], isEqual: isEqual)
             }
@@ -122,7 +122,7 @@ struct CatalogueReader {
             guard let position = key.map({ table.find($0, hint: hint) }) ?? find(sku, in: table) else { return }
             hint = position + 1
             let entry = table.entries[position]
-            let tuple = try rows.read(entry.rowOffset, entry.rowLength)
+            let tuple = try rows.read(entry.rowLocation, entry.rowLength)
             let tail = UnsafeRawBufferPointer(rebasing: message[at...])
             if reader.isEqual(tail, tuple, activeIsBlank: entry.activeIsBlank) {
                 reader.unchangedCount += 1
@@ -137,8 +137,7 @@ struct CatalogueReader {
             if folded.count < sku.count { folded = [UInt8](repeating: 0, count: 2 * sku.count) }
             return folded.withUnsafeMutableBytes { buffer in
                 for index in 0..<sku.count {
-                    let byte = sku[index]
-                    buffer[index] = byte | (byte &- 0x41 < 26 ? 0x20 : 0)
+                    buffer[index] = foldedASCII(sku[index])
                 }
                 return table.find(UnsafeRawBufferPointer(rebasing: buffer[0..<sku.count]), hint: hint)
             }

@@ -30,6 +30,8 @@ struct Loader: ~Copyable {
     private var counts = Counts()
     private var done = 0
     private(set) var merged = 0
+    /// Rows whose key came again later in the file. Known once `load` has returned.
+    private(set) var duplicates = 0
 
     init(
         _ connection: Connection, _ parsed: consuming ParsedFile, progress: ProgressTracker
@@ -47,6 +49,9 @@ struct Loader: ~Copyable {
         try store.prepareToLoad()
         let plan = LoadPlan.choose(rows: parsed.table.count, products: try store.estimatedCount())
         progress.chose(plan)
+        if plan.name == .copy && !dryRun { return try copyEverything() }
+        duplicates = parsed.table.sortAndDeduplicate()
+        progress.enter(.load, "Comparing with the catalogue")
         try progress.timed("compare") { try compare(plan, foldsASCII: foldsASCII) }
         counts.unchanged = reader.unchangedCount
         counts.updated = reader.changes.count
@@ -76,17 +81,43 @@ struct Loader: ~Copyable {
 
     // MARK: New products
 
+    /// Into an empty catalogue every distinct row goes; the first are sent while the others are still being sorted.
+    private mutating func copyEverything() throws -> Counts {
+        let read = parsed.table.count
+        parsed.table.distribute()
+        progress.enter(.load, "Loading")
+        try progress.timed("insert") {
+            var start = 0
+            repeat {
+                // The rest of the sorting is done by `copyNew`, while the server has something to do.
+                while parsed.table.sortedCount == start, parsed.table.sortNext() {}
+                let end = min(parsed.table.sortedCount, start + Loader.segmentRows)
+                try insert(start, end)
+                start = end
+            } while start < parsed.table.count
+        }
+        duplicates = read - parsed.table.count
+        progress.merged(merged)
+        return counts
+    }
+
     private mutating func insertNew(_ expected: Int) throws {
         guard expected > 0 else { return }
         var start = 0
         while start < parsed.table.count {
             let end = segmentEnd(from: start)
-            do {
-                counts.created += try connection.savepoint { try copyNew(start, end) }
-            } catch let error as PostgresError where error.isUniqueViolation {
-                try merge(start, end)
-            }
+            try insert(start, end)
             start = end
+        }
+    }
+
+    /// Copies the new rows of a segment, or merges them if another session has inserted one of their SKUs.
+    private mutating func insert(_ start: Int, _ end: Int) throws {
+        guard start < end else { return }
+        do {
+            counts.created += try connection.savepoint { try copyNew(start, end) }
+        } catch let error as PostgresError where error.isUniqueViolation {
+            try merge(start, end)
         }
     }
 
@@ -107,12 +138,13 @@ struct Loader: ~Copyable {
             for index in start..<end {
                 let entry = parsed.table.entries[index]
                 guard entry.fate == .new else { continue }
-                try parsed.rows.copy(entry.rowOffset, entry.rowLength, to: &buffer)
+                try parsed.rows.copy(entry.rowLocation, entry.rowLength, to: &buffer)
                 done += 1
                 if buffer.count >= Loader.bufferSize {
                     try writer.write(buffer.bytes)
                     buffer.count = 0
                     progress.loaded(done, of: parsed.table.count)
+                    if !parsed.table.isSorted { _ = parsed.table.sortNext() }
                 }
             }
             buffer.append(bigEndian: Int16(-1))
@@ -145,7 +177,7 @@ struct Loader: ~Copyable {
 
     private mutating func append(_ index: Int, id: Int, to batch: inout ProductBatch) throws {
         let entry = parsed.table.entries[index]
-        let tuple = Tuple(try parsed.rows.read(entry.rowOffset, entry.rowLength))
+        let tuple = Tuple(try parsed.rows.read(entry.rowLocation, entry.rowLength))
         batch.ids.append(id)
         batch.keys.append(parsed.table.key(entry))
         batch.skus.append(tuple.sku)

@@ -19,7 +19,7 @@ struct ParsedFile: ~Copyable {
         self.reader = reader
         encoder = RowEncoder(header: reader.header)
         columns = encoder.columns
-        rows = RowStore(directory: workFolder)
+        rows = RowStore(directory: workFolder, expectedSize: source.identity.size)
         rejects = RejectFiles(
             directory: resultsFolder, source: source.descriptor, headerEnd: reader.header.source.upperBound)
     }
@@ -53,12 +53,13 @@ struct ParsedFile: ~Copyable {
         let start = rows.tail.count
         switch encoder.encode(record, to: &rows.tail) {
         case .accepted(let encoded):
-            let row = rows.row(from: start)
             let sku = Cell(start: rows.tail.base + start + encoded.skuOffset, count: encoded.skuLength)
-            if !foldsASCII || !table.addFolding(sku, row: row, activeIsBlank: encoded.activeIsBlank) {
-                unfolded.add(sku, row: row, activeIsBlank: encoded.activeIsBlank)
-            }
-            try rows.spillIfLarge()
+            let length = rows.tail.count - start
+            // The SKU's bytes stay where they are until the next row is encoded.
+            let row = KeyTable.Row(
+                location: try rows.keep(from: start, sku: sku), length: length, sequence: read,
+                activeIsBlank: encoded.activeIsBlank)
+            if !foldsASCII || !table.addFolding(sku, row) { unfolded.add(sku, row) }
         case .rejected(let rejection):
             rows.tail.count = start
             try rejects.add(record, rejection)
@@ -74,20 +75,20 @@ struct ParsedFile: ~Copyable {
 /// SKUs that wait for the database to fold them, a batch at a time.
 private struct UnfoldedKeys {
     private var skus = ArrayParameter.text()
-    private var rows: [(row: Range<Int>, activeIsBlank: Bool)] = []
+    private var rows: [KeyTable.Row] = []
 
     var isFull: Bool { skus.size > 4 << 20 }
 
-    mutating func add(_ sku: Cell, row: Range<Int>, activeIsBlank: Bool) {
+    mutating func add(_ sku: Cell, _ row: KeyTable.Row) {
         skus.append(sku)
-        rows.append((row, activeIsBlank))
+        rows.append(row)
     }
 
     mutating func fold(by store: ProductStore, into table: inout KeyTable) throws {
         guard !rows.isEmpty else { return }
         for (key, row) in zip(try store.fold(skus), rows) {
             guard let bytes = key.bytes(0) else { continue }
-            table.add(key: bytes, row: row.row, activeIsBlank: row.activeIsBlank)
+            table.add(key: bytes, row)
         }
         skus = ArrayParameter.text()
         rows.removeAll(keepingCapacity: true)

@@ -26,6 +26,13 @@ struct RawBuffer: ~Copyable {
         base = realloc(base, capacity)!
     }
 
+    /// Gives memory back; what lies behind `size` is lost.
+    mutating func shrink(to size: Int) {
+        capacity = max(size, 64)
+        count = min(count, capacity)
+        base = realloc(base, capacity)!
+    }
+
     @inline(__always)
     mutating func append(_ bytes: UnsafeRawBufferPointer) {
         guard let source = bytes.baseAddress else { return }

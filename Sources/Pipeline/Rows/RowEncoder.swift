@@ -102,6 +102,32 @@ struct RowEncoder: ~Copyable {
         if cell.count > RowEncoder.maximumSKU, characterCount(cell) > RowEncoder.maximumSKU {
             return tooLong(.skuTooLong, cell, column: sku, limit: RowEncoder.maximumSKU)
         }
+        return mayHoldControls(cell) ? controlCharacter(cell) : nil
+    }
+
+    /// Whether any byte is below a space, DEL, or not ASCII; eight at a time.
+    @inline(__always)
+    private func mayHoldControls(_ cell: Cell) -> Bool {
+        var index = 0
+        var suspicious: UInt64 = 0
+        while index + 8 <= cell.count {
+            let word = cell.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+            // Bit 7 of a byte is set by: not ASCII; DEL plus one; and, inverted, 0x60 added to less than 0x20.
+            suspicious |=
+                word | (word & 0x7F7F_7F7F_7F7F_7F7F) &+ 0x0101_0101_0101_0101
+                | ~((word & 0x7F7F_7F7F_7F7F_7F7F) &+ 0x6060_6060_6060_6060)
+            index += 8
+        }
+        while index < cell.count {
+            if cell[index] < 0x20 || cell[index] >= 0x7F { return true }
+            index += 1
+        }
+        return suspicious & 0x8080_8080_8080_8080 != 0
+    }
+
+    /// Unicode's control characters: U+0000–U+001F, U+007F–U+009F.
+    @inline(never)
+    private func controlCharacter(_ cell: Cell) -> RowRejection? {
         var previous: UInt8 = 0
         for byte in cell {
             if byte < 0x20 || byte == 0x7F || (previous == 0xC2 && byte < 0xA0) {

@@ -1,119 +1,198 @@
-internal import CLinux
 internal import Glibc
 
-/// The accepted rows of one import, each as a tuple of PostgreSQL's binary COPY format, in file order.
+/// The accepted rows of one import, each as a tuple of PostgreSQL's binary COPY format.
 ///
-/// Small imports stay in memory; a larger one goes to an unlinked scratch file, so that memory does not grow with the
-/// texts. Rows are appended, then `seal`ed, then read at random by offset.
+/// Rows are appended in file order and read in key order. Small imports stay in memory. A larger one goes to an
+/// unlinked scratch file, so that memory does not grow with the texts, and into partitions by ranges of the key, so
+/// that reading in key order reads one partition after the other in large pieces: half a million reads of single rows
+/// would cost the machine as much as the parsing, deduplicating and sending together.
+///
+/// Which partition a row goes to is a matter of speed alone: any row can be read from anywhere.
 struct RowStore: ~Copyable {
-    private static let memoryLimit = 8 << 20
+    /// Where a row is: the partition (from bit 36) and the offset in it.
+    typealias Location = Int
+
+    private static let localBits = 36
+    private static let memoryLimit = 24 << 20
+    private static let partitionTarget = 2 << 20
+    /// A partition larger than this is read row by row.
+    private static let partitionLimit = 32 << 20
+    /// What the buffers of all partitions take together, about.
+    private static let bufferTotal = 8 << 20
+
+    /// Rows are encoded here, behind what is already there.
+    var tail = RawBuffer(capacity: 256 << 10)
 
     private let directory: String
-    /// Rows are appended here.
-    var tail: RawBuffer
+    private let expectedSize: Int
+    private var sampler = KeySampler()
+    private var splitters = KeySplitters()
+    /// The rows of before the scratch file was needed; partition 0.
+    private var resident = RawBuffer(capacity: 64)
+    private var partitions: [Partition] = []
     private var descriptor: CInt = -1
-    /// Bytes already in the scratch file.
     private var written = 0
-    private var scratch = RawBuffer(capacity: 64 << 10)
 
-    /// - Parameter directory: where the scratch file goes, if one is needed.
-    init(directory: String) {
+    private var loaded = -1
+    private var cache = RawBuffer(capacity: 64)
+    /// How much may still be read as whole partitions: when rows are asked for in another order than by key, reading
+    /// a partition for each would read the file again and again.
+    private var loadBudget = 0
+
+    /// - Parameters:
+    ///   - directory: where the scratch file goes, if one is needed.
+    ///   - expectedSize: of all rows together, about.
+    init(directory: String, expectedSize: Int) {
         self.directory = directory
-        self.tail = RawBuffer(capacity: 256 << 10)
+        self.expectedSize = expectedSize
     }
 
     deinit { if descriptor >= 0 { close(descriptor) } }
 
-    /// The row that was appended to `tail` from `start` on, as a range of the store.
-    @inline(__always)
-    func row(from start: Int) -> Range<Int> { (written + start)..<(written + tail.count) }
+    // MARK: Writing
 
-    /// To be called between rows: keeps memory bounded.
+    /// Keeps the row that was encoded into `tail` from `start` on.
+    ///
+    /// - Parameter sku: the row's key or what comes near it, for choosing a partition.
     @inline(__always)
-    mutating func spillIfLarge() throws {
-        if tail.count >= RowStore.memoryLimit { try spill() }
+    mutating func keep(from start: Int, sku: UnsafeRawBufferPointer) throws -> Location {
+        if descriptor >= 0 { return try moveToPartition(from: start, sku) }
+        sampler.take(sku)
+        if tail.count >= RowStore.memoryLimit { try startPartitions() }
+        return start
     }
 
-    /// After this, rows can be read. What is already in a scratch file stays there, with the rest behind it.
+    private mutating func startPartitions() throws {
+        descriptor = try openScratchFile(in: directory)
+        swap(&tail, &resident)
+        let wanted = min(max(expectedSize / RowStore.partitionTarget, 8), 1000)
+        splitters = sampler.splitters(wanted)
+        partitions = (0..<(splitters.count + 1)).map { _ in Partition(chunk: RowStore.bufferTotal / wanted) }
+    }
+
+    private mutating func moveToPartition(from start: Int, _ sku: UnsafeRawBufferPointer) throws -> Location {
+        let number = splitters.partition(of: sku)
+        let partition = partitions[number]
+        let local = partition.size
+        partition.append(UnsafeRawBufferPointer(start: tail.base + start, count: tail.count - start))
+        tail.count = start
+        if partition.isFull { try flush(partition) }
+        return (number + 1) << RowStore.localBits | local
+    }
+
+    private mutating func flush(_ partition: Partition) throws {
+        try writeAll(descriptor, partition.buffer.bytes)
+        partition.flushed(to: written)
+        written += partition.chunks.last!.count
+    }
+
+    /// After this, rows can be read, and no more are added.
     mutating func seal() throws {
-        if descriptor >= 0 { try spill() }
+        guard descriptor >= 0 else { return swap(&tail, &resident) }
+        for partition in partitions {
+            if partition.buffer.count > 0 { try flush(partition) }
+            partition.buffer.shrink(to: 64)
+        }
+        tail.shrink(to: 64)
+        loadBudget = 3 * written
     }
+
+    // MARK: Reading
 
     /// The bytes of a row, valid until the next call.
     @inline(__always)
-    mutating func read(_ offset: Int, _ length: Int) throws -> UnsafeRawBufferPointer {
-        if descriptor < 0 { return UnsafeRawBufferPointer(start: tail.base + offset, count: length) }
-        scratch.count = 0
-        try RowStore.read(descriptor, offset, length, to: &scratch)
-        return scratch.bytes
+    mutating func read(_ location: Location, _ length: Int) throws -> UnsafeRawBufferPointer {
+        let number = location >> RowStore.localBits - 1
+        let local = location & (1 << RowStore.localBits - 1)
+        if number < 0 { return UnsafeRawBufferPointer(start: resident.base + local, count: length) }
+        if number != loaded {
+            let partition = partitions[number]
+            guard partition.size <= min(RowStore.partitionLimit, loadBudget) else {
+                return try readAlone(partition, local, length)
+            }
+            try load(number, partition)
+        }
+        return UnsafeRawBufferPointer(start: cache.base + local, count: length)
     }
 
     /// Appends the bytes of a row to a buffer.
     @inline(__always)
-    func copy(_ offset: Int, _ length: Int, to buffer: inout RawBuffer) throws {
-        guard descriptor >= 0 else {
-            buffer.append(UnsafeRawBufferPointer(start: tail.base + offset, count: length))
-            return
-        }
-        try RowStore.read(descriptor, offset, length, to: &buffer)
+    mutating func copy(_ location: Location, _ length: Int, to buffer: inout RawBuffer) throws {
+        buffer.append(try read(location, length))
     }
 
-    @inline(__always)
-    private static func read(_ descriptor: CInt, _ offset: Int, _ length: Int, to buffer: inout RawBuffer) throws {
-        buffer.reserve(length)
-        guard pread(descriptor, buffer.base + buffer.count, length, off_t(offset)) == length else {
+    private mutating func load(_ number: Int, _ partition: Partition) throws {
+        loaded = -1
+        cache.count = 0
+        cache.reserve(partition.size)
+        for chunk in partition.chunks { try readScratch(chunk.offset, chunk.count) }
+        loaded = number
+        loadBudget -= partition.size
+    }
+
+    /// Reads one row, without disturbing what is loaded more than need be: a large partition's rows, or rows that are
+    /// asked for in no order.
+    private mutating func readAlone(
+        _ partition: Partition, _ local: Int, _ length: Int
+    ) throws -> UnsafeRawBufferPointer {
+        loaded = -1
+        cache.count = 0
+        cache.reserve(length)
+        let chunk = partition.chunk(holding: local)
+        try readScratch(chunk.offset + local - chunk.start, length)
+        return cache.bytes
+    }
+
+    /// Appends a range of the scratch file to the cache.
+    private mutating func readScratch(_ offset: Int, _ count: Int) throws {
+        guard pread(descriptor, cache.base + cache.count, count, off_t(offset)) == count else {
             throw SystemError("reading the scratch file", errno)
         }
-        buffer.count += length
-    }
-
-    private mutating func spill() throws {
-        if descriptor < 0 { descriptor = try openScratchFile(in: directory) }
-        try writeAll(descriptor, tail.bytes)
-        written += tail.count
-        tail.count = 0
+        cache.count += count
     }
 }
 
-/// A call of the operating system failed; `description` says at what, and why.
-package struct SystemError: Error, Sendable, CustomStringConvertible {
-    package let action: String
-    package let code: CInt
-
-    package init(_ action: String, _ code: CInt) {
-        self.action = action
-        self.code = code
+/// Rows of one range of keys: a write buffer, and where its chunks went in the scratch file. A row is never split.
+private final class Partition {
+    struct Chunk {
+        /// Offset in the partition.
+        let start: Int
+        /// Offset in the scratch file.
+        let offset: Int
+        let count: Int
     }
 
-    package var description: String { "\(action): \(String(cString: strerror(code)))" }
+    private let chunkSize: Int
+    // Never assigned anew: that leaks a noncopyable property of a class (Swift 6.3).
+    var buffer: RawBuffer
+    private(set) var chunks: [Chunk] = []
+    private var flushedSize = 0
 
-    /// Trouble of the machine that may pass: no space, an I/O error, too many open files.
-    package var isTransient: Bool {
-        [ENOSPC, EDQUOT, EIO, EMFILE, ENFILE, ENOMEM, EAGAIN, EROFS, ESTALE].contains(code)
+    init(chunk: Int) {
+        chunkSize = chunk
+        buffer = RawBuffer(capacity: chunk + chunk / 4)
     }
-}
 
-/// A file without a name, gone with its descriptor.
-func openScratchFile(in directory: String) throws -> CInt {
-    let unnamed = open(directory, CLINUX_O_TMPFILE | O_RDWR | O_CLOEXEC, 0o600)
-    if unnamed >= 0 { return unnamed }
-    // Not every file system knows O_TMPFILE.
-    var template = Array("\(directory)/.scratch-XXXXXX".utf8CString)
-    let named = mkstemp(&template)
-    guard named >= 0 else { throw SystemError("making a scratch file in \(directory)", errno) }
-    _ = fcntl(named, F_SETFD, FD_CLOEXEC)
-    unlink(template)
-    return named
-}
+    var size: Int { flushedSize + buffer.count }
+    var isFull: Bool { buffer.count >= chunkSize }
 
-func writeAll(_ descriptor: CInt, _ bytes: UnsafeRawBufferPointer) throws {
-    var rest = bytes[...]
-    while !rest.isEmpty {
-        let count = write(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
-        if count >= 0 {
-            rest = rest.dropFirst(count)
-        } else if errno != EINTR {
-            throw SystemError("writing", errno)
+    @inline(__always)
+    func append(_ row: UnsafeRawBufferPointer) { buffer.append(row) }
+
+    func flushed(to offset: Int) {
+        chunks.append(Chunk(start: flushedSize, offset: offset, count: buffer.count))
+        flushedSize += buffer.count
+        buffer.count = 0
+        // A huge row must not leave a huge buffer in every partition.
+        if buffer.capacity > 2 * chunkSize { buffer.shrink(to: chunkSize) }
+    }
+
+    func chunk(holding local: Int) -> Chunk {
+        var (low, high) = (0, chunks.count - 1)
+        while low < high {
+            let middle = (low + high + 1) / 2
+            if chunks[middle].start <= local { low = middle } else { high = middle - 1 }
         }
+        return chunks[low]
     }
 }

@@ -8,12 +8,16 @@ import Testing
         var sorted: [[UInt8]] { last.keys.sorted { $0.lexicographicallyPrecedes($1) } }
     }
 
+    private func row(_ number: Int) -> KeyTable.Row {
+        KeyTable.Row(location: number * 10, length: 7, sequence: number, activeIsBlank: number % 3 == 0)
+    }
+
     private func check(_ keys: [[UInt8]]) {
         var table = KeyTable()
         var model = Model()
         for (number, key) in keys.enumerated() {
             key.withUnsafeBytes {
-                table.add(key: $0, row: (number * 10)..<(number * 10 + 7), activeIsBlank: number % 3 == 0)
+                table.add(key: $0, row(number))
             }
             model.last[key] = number
         }
@@ -22,7 +26,7 @@ import Testing
         #expect(table.entries.map { Array(table.key($0)) } == model.sorted)
         for (index, key) in model.sorted.enumerated() {
             let entry = table.entries[index]
-            #expect(entry.rowOffset == model.last[key]! * 10)
+            #expect(entry.rowLocation == model.last[key]! * 10)
             #expect(entry.rowLength == 7)
             #expect(entry.activeIsBlank == (model.last[key]! % 3 == 0))
             #expect(key.withUnsafeBytes { table.find($0, hint: index) } == index)
@@ -67,9 +71,9 @@ import Testing
     @Test func foldsASCIIAndLeavesTheRest() {
         var table = KeyTable()
         let folded = Array("ABCxyz-019@[`{Z".utf8).withUnsafeBytes {
-            table.addFolding($0, row: 0..<1, activeIsBlank: false)
+            table.addFolding($0, row(0))
         }
-        let other = Array("Ä".utf8).withUnsafeBytes { table.addFolding($0, row: 1..<2, activeIsBlank: false) }
+        let other = Array("Ä".utf8).withUnsafeBytes { table.addFolding($0, row(1)) }
         #expect(folded)
         #expect(!other)
         #expect(table.count == 1)
