@@ -22,7 +22,11 @@ struct LoadPlan: Equatable {
         if products == 0 { return LoadPlan(name: .copy, reason: "the catalogue is empty") }
         let lookups = rows * productsPerLookup
         return lookups <= products
-            ? LoadPlan(name: .probe, reason: "\(rows) look-ups cost less than reading about \(products) products")
-            : LoadPlan(name: .scan, reason: "reading about \(products) products costs less than \(rows) look-ups")
+            ? LoadPlan(
+                name: .probe,
+                reason: "looking up \(grouped(rows)) keys costs less than reading about \(grouped(products)) products")
+            : LoadPlan(
+                name: .scan,
+                reason: "reading about \(grouped(products)) products costs less than looking up \(grouped(rows)) keys")
     }
 }

@@ -15,8 +15,9 @@ struct Loader: ~Copyable {
         var unchanged = 0
     }
 
-    /// Rows of one COPY command and its savepoint: what a concurrent insert of the same SKU makes us repeat.
-    private static let segmentRows = 50_000
+    /// Rows of one COPY command and its savepoint: what a concurrent insert of the same SKU makes us repeat. A large
+    /// import has no more than 32 of them: from 64 on, a transaction's savepoints slow down everybody's look-ups.
+    private let segmentRows: Int
     private static let bufferSize = 256 << 10
     /// The head of binary COPY data: eleven fixed bytes, no flags, no extension (PostgreSQL manual, COPY, "File Format").
     private static let signature: [UInt8] = Array("PGCOPY\n".utf8) + [0xFF, 0x0D, 0x0A, 0] + [0, 0, 0, 0, 0, 0, 0, 0]
@@ -39,6 +40,7 @@ struct Loader: ~Copyable {
         self.connection = connection
         self.store = ProductStore(connection)
         self.columns = parsed.columns
+        self.segmentRows = max(50_000, parsed.table.count / 32)
         self.parsed = parsed
         self.progress = progress
         self.reader = CatalogueReader(store, columns: columns)
@@ -91,7 +93,7 @@ struct Loader: ~Copyable {
             repeat {
                 // The rest of the sorting is done by `copyNew`, while the server has something to do.
                 while parsed.table.sortedCount == start, parsed.table.sortNext() {}
-                let end = min(parsed.table.sortedCount, start + Loader.segmentRows)
+                let end = min(parsed.table.sortedCount, start + segmentRows)
                 try insert(start, end)
                 start = end
             } while start < parsed.table.count
@@ -126,7 +128,7 @@ struct Loader: ~Copyable {
         var new = 0
         for index in start..<parsed.table.count where parsed.table.entries[index].fate == .new {
             new += 1
-            if new == Loader.segmentRows { return index + 1 }
+            if new == segmentRows { return index + 1 }
         }
         return parsed.table.count
     }

@@ -19,7 +19,7 @@ package struct ProgressFile: Sendable {
 
     /// - Parameter durable: for ends: the bytes are on disk before the names are.
     package func write(_ progress: ImportProgress, durable: Bool = false) throws {
-        let json = try progress.json(pretty: true)
+        let json = try progress.json(pretty: true) + Data("\n".utf8)
         if let id {
             try makeFolder(outbox.folder(id))
             let target = Array(outbox.progressFile(id).utf8CString)
