@@ -97,7 +97,8 @@ let package = Package(
         .testTarget(
             name: "WatcherTests",
             dependencies: [
-                "Watcher", "Pipeline", "Catalog", "Postgres", "CInotifyTools", "TestSupport", lifecycle, lifecycleTesting, logging,
+                "Watcher", "Pipeline", "Catalog", "Postgres", "CInotifyTools", "TestSupport", lifecycle,
+                lifecycleTesting, logging,
                 system,
             ],
             swiftSettings: settings),

@@ -99,9 +99,10 @@ extension ClusterAccount {
         if geteuid() == 0, userID != 0 {
             // Not by Subprocess's own options: between fork and exec they call glibc's setgroups, which waits for ever
             // for any thread that the parent was just starting.
-            arguments = [
-                .text("--reuid=\(userID)"), .text("--regid=\(groupID)"), "--init-groups", "--", .path(executable),
-            ] + arguments
+            arguments =
+                [
+                    .text("--reuid=\(userID)"), .text("--regid=\(groupID)"), "--init-groups", "--", .path(executable),
+                ] + arguments
             executable = ClusterAccount.setpriv
         }
         let result: ExecutionResult<Void, BytesOutput, CombinedErrorOutput>
