@@ -24,10 +24,18 @@ final class WaitingFiles: Sendable {
             seconds = status.st_mtim.tv_sec
             nanoseconds = status.st_mtim.tv_nsec
         }
+
+        /// Whether the file may still change without its stamp doing so: the kernel's clock for files ticks every few
+        /// milliseconds, and a replaced file's inode is soon used again.
+        func isRecent(at now: Date) -> Bool {
+            now.timeIntervalSince1970 - (Double(seconds) + Double(nanoseconds) / 1e9) < 0.1
+        }
     }
 
     private struct Pointer {
         let stamp: Stamp
+        /// Another look is needed even if the stamp stays the same.
+        let isProvisional: Bool
         /// nil when the name's newest drop has been claimed.
         let waiting: ImportProgress?
     }
@@ -43,7 +51,12 @@ final class WaitingFiles: Sendable {
         var now: [[CChar]: Pointer] = [:]
         for path in folders.flatMap(pointerPaths) {
             guard let stamp = Stamp(path) else { continue }
-            now[path] = before[path]?.stamp == stamp ? before[path] : Pointer(stamp: stamp, waiting: read(path))
+            if let known = before[path], known.stamp == stamp, !known.isProvisional {
+                now[path] = known
+            } else {
+                let isRecent = stamp.isRecent(at: Date())
+                now[path] = Pointer(stamp: stamp, isProvisional: isRecent, waiting: read(path))
+            }
         }
         known.withLock { $0 = now }
         return now.values.compactMap(\.waiting).sorted { ($0.receivedAt, $0.file) > ($1.receivedAt, $1.file) }
