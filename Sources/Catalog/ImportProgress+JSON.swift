@@ -24,6 +24,7 @@ extension ImportProgress {
         try values.encode(files, forKey: .files)
         try values.encode(format, forKey: .format)
         try values.encode(plan, forKey: .plan)
+        try values.encodeIfPresent(previousID, forKey: .previousID)
     }
 
     enum CodingKeys: String, CodingKey {
@@ -34,6 +35,7 @@ extension ImportProgress {
         case updatedAt = "updated_at"
         case finishedAt = "finished_at"
         case secondsRemaining = "seconds_remaining"
+        case previousID = "previous_id"
     }
 
     /// The object as JSON in UTF-8: keys in one fixed order, times in RFC 3339 with milliseconds, in UTC.

@@ -88,6 +88,8 @@ package struct ImportProgress: Sendable, Equatable, Codable {
     package var files = Files()
     package var format: Format?
     package var plan: Plan?
+    /// Of a file that is not claimed yet: the newest import of its name, whose pointer it has taken over.
+    package var previousID: String?
 
     package init(id: ImportID?, file: FileName, dryRun: Bool, state: State, message: String, receivedAt: Date) {
         self.id = id?.description

@@ -29,7 +29,8 @@ package struct ImportFiling: Sendable {
             progress.files.errors = "\(job.id)/\(RejectFiles.errorsName)"
         }
         if job.filesSource, progress.error?.code != .fileMissing {
-            progress.files.source = "\(job.id)/\(Outbox.sourceName(job.file))"
+            // A name that is no UTF-8 cannot be written here: then it is the folder in which the file lies.
+            progress.files.source = "\(job.id)/" + (job.file.isUTF8 ? "\(Outbox.sourceName(job.file))" : "")
         }
         return progress
     }

@@ -181,7 +181,15 @@ package struct ImportPipeline: Sendable {
         let foldsASCII = try products.foldsASCII()
         let results = "\(job.workFolder)/\(ImportFiling.resultsFolder)"
         try makeFolder(results)
-        var parsed = try parse(source, job, results, products, foldsASCII, tracker, connection)
+        var parsed: ParsedFile
+        do {
+            parsed = try parse(source, job, results, products, foldsASCII, tracker, connection)
+        } catch {
+            // Also an import that failed or was cancelled says which bytes it was about.
+            let sha256 = try? hash.wait()
+            tracker.update { $0.sha256 = sha256 }
+            throw error
+        }
         if parsed.tooManyRejects(maximumPercent: options.maximumRejectPercent) {
             try parsed.rejects.finish()
             let failure = ImportPipeline.tooManyRejects(parsed.rejects.count, of: parsed.read)

@@ -32,6 +32,19 @@ package final class Connection {
 
     deinit { PQfinish(handle) }
 
+    /// - Throws: `PostgresError` when libpq cannot read `conninfo` at all; whether anybody answers is not asked.
+    package static func check(_ conninfo: String) throws(PostgresError) {
+        var message: UnsafeMutablePointer<CChar>?
+        let options = PQconninfoParse(conninfo, &message)
+        defer {
+            PQconninfoFree(options)
+            PQfreemem(message)
+        }
+        guard options == nil else { return }
+        let words = message.map { String(cString: $0) } ?? "out of memory"
+        throw PostgresError(sqlState: "42601", message: withoutValues(PostgresError.oneLine(words)))
+    }
+
     /// COPY sends fastest when the server always finds more to read, while we make the next piece. The kernel gives as
     /// much of this as the system's limits allow.
     private static func enlargeSendBuffer(_ socket: CInt) {

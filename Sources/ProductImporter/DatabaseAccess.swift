@@ -10,6 +10,8 @@ struct DatabaseAccess: Sendable {
     let conninfo: String
     private let cluster: EmbeddedCluster?
 
+    var isEmbedded: Bool { cluster != nil }
+
     /// For people: how to reach it, without a password.
     func description(_ settings: Settings) -> String {
         settings.databaseDescription ?? "embedded; psql \"\(conninfo)\""
@@ -24,6 +26,7 @@ struct DatabaseAccess: Sendable {
     ) async throws -> Output {
         let access = try await open(settings, logger)
         do {
+            if SignalTrap.shared.wasCalled { throw CommandError.interrupted }
             if !waiting { try await access.migrate() }
             let output = try await body(access)
             await access.cluster?.stop()
@@ -38,9 +41,13 @@ struct DatabaseAccess: Sendable {
         if let url = settings.databaseURL { return DatabaseAccess(conninfo: url, cluster: nil) }
         do {
             try makeFolder(settings.data)
-            let cluster = try await EmbeddedCluster.start(
-                directory: FilePath("\(settings.data)/postgres"), logger: logger)
+            let start = Task {
+                try await EmbeddedCluster.start(directory: settings.clusterFolder, logger: logger)
+            }
+            let cluster = try await SignalTrap.shared.handling({ _ in start.cancel() }) { try await start.value }
             return DatabaseAccess(conninfo: cluster.connectionString, cluster: cluster)
+        } catch is CancellationError {
+            throw CommandError.interrupted
         } catch {
             throw CommandError(message: "\(error)", exitCode: 75)
         }

@@ -5,7 +5,6 @@ import Glibc
 import Logging
 import Pipeline
 import Postgres
-import UnixSignals
 
 struct Import: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -93,20 +92,18 @@ private struct ForegroundImport {
 
     private func run(_ job: ImportJob) async throws -> ImportProgress {
         let cancellation = ImportCancellation()
-        let signals = Task {
-            for await _ in await UnixSignalsSequence(trapping: .sigint, .sigterm) {
-                // The second signal is for whoever cannot wait, say for a database that is away.
-                if cancellation.isRequested { exit(130) }
-                cancellation.request()
-            }
-        }
-        defer { signals.cancel() }
         var options = ImportPipeline.Options()
         options.maximumRejectPercent = settings.maximumRejectPercent
         options.settleSeconds = settings.settleSeconds
         let bar = ProgressBar(name: Summary.printable(job.file.description))
         let pipeline = ImportPipeline(session: session, outbox: outbox, options: options, logger: logger)
-        let outcome = try await pipeline.run(job, cancellation: cancellation) { bar.show($0) }
+        let outcome = try await SignalTrap.shared.handling({ count in
+            // The second signal is for whoever cannot wait, say for a database that is away.
+            if count > 1 { exit(130) }
+            cancellation.request()
+        }) {
+            try await pipeline.run(job, cancellation: cancellation) { bar.show($0) }
+        }
         bar.clear()
         switch outcome {
         case .ended(let progress): return progress

@@ -23,6 +23,7 @@ struct ProductImporter: AsyncParsableCommand {
 
     static func main() async {
         signal(SIGPIPE, SIG_IGN)
+        await SignalTrap.shared.install()
         do {
             var command = try parseAsRoot()
             if var command = command as? any AsyncParsableCommand {
@@ -62,6 +63,8 @@ struct CommandError: Error {
     let exitCode: Int32
 
     static func failed(_ message: String) -> CommandError { CommandError(message: message, exitCode: 1) }
+    /// 128 and the number of SIGINT, as shells have it.
+    static let interrupted = CommandError(message: "Stopped before it had begun.", exitCode: 130)
     static func usage(_ message: String) -> CommandError { CommandError(message: message, exitCode: 2) }
     /// EX_TEMPFAIL of sysexits.h: trying again later may help.
     static func databaseUnreachable(_ reason: String) -> CommandError {

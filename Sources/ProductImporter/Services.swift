@@ -4,7 +4,6 @@ import Logging
 import Pipeline
 import Postgres
 import ServiceLifecycle
-import UnixSignals
 import Watcher
 
 /// Builds the services of one process and runs them until SIGINT or SIGTERM.
@@ -49,11 +48,16 @@ struct Services {
 
     /// Runs the services, listed sink to source: they are shut down in the opposite order.
     func run(_ services: [any Service]) async throws {
+        // The database goes last, so it is listed first.
+        let database = database.isEmbedded ? [ClusterGuard(folder: settings.clusterFolder, logger: logger)] : []
         var configuration = ServiceGroupConfiguration(
-            services: services.map { .init(service: $0) }, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+            services: (database + services).map { .init(service: $0) }, logger: logger)
         configuration.maximumGracefulShutdownDuration = .seconds(Services.shutdownSeconds)
         do {
-            try await ServiceGroup(configuration: configuration).run()
+            let group = ServiceGroup(configuration: configuration)
+            try await SignalTrap.shared.handling({ _ in Task { await group.triggerGracefulShutdown() } }) {
+                try await group.run()
+            }
         } catch let error as InboxError {
             throw CommandError.failed("\(error)")
         } catch let error as SystemError {

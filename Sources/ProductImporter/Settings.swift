@@ -2,6 +2,7 @@ import ArgumentParser
 import Configuration
 import Glibc
 import Logging
+import Postgres
 import SystemPackage
 
 /// Where settings come from: environment variables first, then the optional file.
@@ -44,7 +45,7 @@ struct Settings: Sendable {
     }
 
     private init(_ values: Values) throws {
-        databaseURL = values.text("DATABASE_URL", secret: true)
+        databaseURL = try values.database("DATABASE_URL")
         inbox = try absolute(values.text("IMPORTER_INBOX") ?? "inbox")
         outbox = try absolute(values.text("IMPORTER_OUTBOX") ?? "outbox")
         data = try absolute(values.text("IMPORTER_DATA") ?? "var")
@@ -59,10 +60,16 @@ struct Settings: Sendable {
         scanSeconds = try values.seconds("IMPORTER_SCAN_SECONDS", 0.1...86400) ?? 5
         maximumRejectPercent = try values.integer("IMPORTER_MAX_REJECT_PERCENT", 0...100) ?? 50
         logLevel = try values.logLevel("IMPORTER_LOG_LEVEL")
+        // Of parts that are still to come, but a mistake in them is better said now than later.
+        _ = try values.integer("IMPORTER_RETENTION_DAYS", 0...36500)
+        _ = try values.seconds("IMPORTER_WEBHOOK_TIMEOUT_SECONDS", 1...300)
+        try values.checkSchedule("IMPORTER_WEBHOOK_RETRY_SCHEDULE")
     }
 
     /// Where the import command keeps what it works on.
     var commandWorkFolder: String { "\(data)/work" }
+
+    var clusterFolder: FilePath { FilePath("\(data)/postgres") }
 
     /// For printing: the URL without its password.
     var databaseDescription: String? {
@@ -75,7 +82,7 @@ struct Settings: Sendable {
     }
 
     func logger(_ label: String = "product-importer", default level: Logger.Level = .info) -> Logger {
-        var logger = Logger(label: label) { StreamLogHandler.standardError(label: $0) }
+        var logger = Logger(label: label) { SafeLogHandler(StreamLogHandler.standardError(label: $0)) }
         logger.logLevel = logLevel ?? level
         return logger
     }
@@ -89,6 +96,29 @@ private struct Values {
         let value = reader.string(
             forKey: ConfigKey(key.split(separator: "_").map { $0.lowercased() }), isSecret: secret)
         return value.flatMap { $0.isEmpty ? nil : $0 }
+    }
+
+    /// The value is secret: the error says what libpq cannot read of it, without values.
+    func database(_ key: String) throws -> String? {
+        guard let text = text(key, secret: true) else { return nil }
+        do {
+            try Connection.check(text)
+        } catch {
+            throw CommandError.usage(
+                "\(key) cannot be read (\(error)). It must be postgresql://user:password@host:port/database, or keywords "
+                    + "such as \"host=… dbname=… user=…\".")
+        }
+        return text
+    }
+
+    func checkSchedule(_ key: String) throws {
+        guard let text = text(key) else { return }
+        for step in text.split(separator: ",", omittingEmptySubsequences: false) {
+            let step = step.trimmingPrefix(" ")
+            guard let unit = step.last, "smhd".contains(unit), let count = Int(step.dropLast()), count > 0 else {
+                throw bad(key, text, "delays separated by commas, such as 5s,5m,2h,1d")
+            }
+        }
     }
 
     func integer(_ key: String, _ range: ClosedRange<Int>) throws -> Int? {

@@ -48,8 +48,8 @@ struct WaitingNotes {
 
     /// The file went away by itself.
     mutating func gone(_ file: InboxFile) {
-        refused[file] = nil
-        guard waiting.removeValue(forKey: file) != nil else { return }
+        let wasRefused = refused.removeValue(forKey: file) != nil
+        guard waiting.removeValue(forKey: file) != nil || wasRefused else { return }
         ProgressFile(outbox, file: file.name, id: nil, dryRun: file.dryRun).removeWaiting()
     }
 
@@ -63,8 +63,15 @@ struct WaitingNotes {
     }
 
     private func write(_ file: InboxFile, _ progress: ImportProgress) {
+        var progress = progress
+        var id: ImportID?
+        if progress.state.isEnd, outbox.pointer(file.name, id: nil, dryRun: file.dryRun) == nil {
+            // Its own name would be no good name for a progress file: what is refused gets an id for that alone.
+            id = .mint()
+            progress.id = id?.description
+        }
         do {
-            try ProgressFile(outbox, file: file.name, id: nil, dryRun: file.dryRun).write(progress)
+            try ProgressFile(outbox, file: file.name, id: id, dryRun: file.dryRun).write(progress)
         } catch {
             logger.warning(
                 "a progress file could not be written",

@@ -78,7 +78,8 @@ import Testing
     @Test(arguments: [
         ("IMPORTER_PORT", "many", "0 to 65535"), ("IMPORTER_SETTLE_SECONDS", "-1", "seconds"),
         ("IMPORTER_MAX_REJECT_PERCENT", "101", "0 to 100"), ("IMPORTER_LOG_LEVEL", "loud", "trace, debug"),
-        ("IMPORTER_HOST", "0.0.0.0", "IMPORTER_ADMIN_PASSWORD"),
+        ("IMPORTER_HOST", "0.0.0.0", "IMPORTER_ADMIN_PASSWORD"), ("DATABASE_URL", "nonsense://x", "postgresql://"),
+        ("IMPORTER_RETENTION_DAYS", "-3", "0 to 36500"), ("IMPORTER_WEBHOOK_RETRY_SCHEDULE", "5s,soon", "such as 5s"),
     ])
     func explainsABadSetting(key: String, value: String, accepted: String) async throws {
         try await with { program, _ in
@@ -170,6 +171,38 @@ import Testing
                 #expect(up.log.contains("Stopped."))
                 #expect(processes(mentioning: folder).isEmpty, "nothing is left behind")
             }
+        }
+    }
+
+    @Test(arguments: [30, 80, 120, 200, 400]) func aSignalDuringTheStartLeavesNothingBehind(milliseconds: Int)
+        async throws
+    {
+        try await withTemporaryFolder { folder in
+            let program = Program(folder: folder, database: nil)
+            let made = try program.run("migrate")
+            #expect(made.status == 0, "\(made.errors)")
+            let up = try program.start("up")
+            try await Task.sleep(for: .milliseconds(milliseconds))
+            #expect(up.stop(SIGTERM) < .seconds(10))
+            try await Task.sleep(for: .milliseconds(300))
+            #expect(processes(mentioning: folder).isEmpty)
+        }
+    }
+
+    @Test func theEmbeddedDatabaseIsBroughtBack() async throws {
+        try await withTemporaryFolder { folder in
+            let program = Program(folder: folder, database: nil)
+            let up = try program.start("up")
+            try program.drop("before.csv", "sku\nA\n")
+            _ = try await program.end(of: "before.csv")
+            let file = try String(contentsOfFile: "\(folder)/var/postgres/data/postmaster.pid", encoding: .utf8)
+            let server = try #require(file.split(separator: "\n").first.flatMap { Int32($0) })
+            Glibc.kill(server, SIGQUIT)
+            try program.drop("after.csv", "sku\nB\n")
+            let end = try await program.end(of: "after.csv")
+            #expect(end["state"] as? String == "completed")
+            #expect(up.stop(SIGINT) < .seconds(10))
+            #expect(processes(mentioning: folder).isEmpty)
         }
     }
 

@@ -34,6 +34,7 @@ import Testing
             #expect(end.error?.message.isEmpty == false)
             if let line { #expect(end.error?.line == line) }
             #expect(end.percent == 100)
+            if bytes.count > 0 { #expect(end.sha256?.count == 64) }
             #expect(end.rows.created + end.rows.updated + end.rows.unchanged == 0)
             #expect(try await run.products() == ["OLD|kept||t"])
             let pointer = try readProgress(

@@ -19,6 +19,7 @@ package struct ProgressFile: Sendable {
 
     /// - Parameter durable: for ends: the bytes are on disk before the names are.
     package func write(_ progress: ImportProgress, durable: Bool = false) throws {
+        let progress = continued(progress)
         let json = try progress.json(pretty: true) + Data("\n".utf8)
         if let id {
             try makeFolder(outbox.folder(id))
@@ -31,12 +32,33 @@ package struct ProgressFile: Sendable {
         }
     }
 
-    /// Removes the pointer of a file that went away before it was taken.
+    /// Takes back the pointer of a file that went away before it was taken: the one of the import before, if there
+    /// was one, is put in its place.
     package func removeWaiting() {
         guard id == nil, let pointer = outbox.pointer(file, id: nil, dryRun: dryRun),
             let there = readProgress(pointer), there.id == nil
         else { return }
+        if let previous = there.previousID.flatMap({ ImportID($0) }), let before = outbox.progress(previous),
+            let json = try? before.json(pretty: true) + Data("\n".utf8),
+            (try? replaceFile(pointer, json, temporary: "\(outbox.path)/.waiting", durable: false)) != nil
+        {
+            return
+        }
         unlink(pointer)
+    }
+
+    /// What was shown before is not taken back: the percentage of an import that starts again after a crash stays, and
+    /// a waiting file remembers whose pointer it replaces.
+    private func continued(_ progress: ImportProgress) -> ImportProgress {
+        var progress = progress
+        if let id {
+            if !progress.state.isEnd, let before = outbox.progress(id), !before.state.isEnd {
+                progress.percent = max(progress.percent, before.percent)
+            }
+        } else if let pointer = outbox.pointer(file, id: nil, dryRun: dryRun), let there = readProgress(pointer) {
+            progress.previousID = there.id ?? there.previousID
+        }
+        return progress
     }
 
     /// The pointer shows the newest drop of its name: an older import never writes over a newer one.
