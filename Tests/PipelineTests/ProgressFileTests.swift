@@ -53,6 +53,18 @@ import Testing
         }
     }
 
+    /// Times in files are rounded to milliseconds, up as often as down.
+    @Test(arguments: [0, 0.0003, 0.0006, 0.0009])
+    func anImportTakesThePointerOfItsWaitingFileInTheSameMillisecond(fraction: Double) async throws {
+        try await with { outbox in
+            let date = Date(timeIntervalSince1970: 1_700_000_000.123 + fraction)
+            try ProgressFile(outbox, file: name, id: nil, dryRun: false).write(progress(nil, .waiting, at: date))
+            let id = ImportID.mint(at: date)
+            try ProgressFile(outbox, file: name, id: id, dryRun: false).write(progress(id, .running, at: date))
+            #expect(try pointer(outbox)?.importID == id)
+        }
+    }
+
     @Test func aWithdrawnFileGivesThePointerBack() async throws {
         try await with { outbox in
             let id = ImportID.mint()

@@ -65,7 +65,8 @@ package struct ProgressFile: Sendable {
     private func mayReplace(_ pointer: [CChar], _ progress: ImportProgress) -> Bool {
         guard let id, let there = readProgress(pointer) else { return true }
         if let other = there.importID { return other <= id }
-        return there.receivedAt <= progress.receivedAt
+        // In a file, times are rounded to milliseconds: half of one may have been added.
+        return there.receivedAt.timeIntervalSince(progress.receivedAt) < 0.001
     }
 }
 
