@@ -61,6 +61,7 @@ let package = Package(
             swiftSettings: settings),
         .target(
             name: "Pipeline", dependencies: ["Catalog", "Postgres", "CLinux", logging, system, crypto],
+            resources: [.embedInCode("Assets")],
             swiftSettings: settings),
         .target(
             name: "Watcher",

@@ -17,6 +17,9 @@ struct CatalogueReader {
     /// What the catalogue looked like, to notice later that products were deleted meanwhile.
     private(set) var seen = ProductStore.Fingerprint()
     private(set) var highestID = 0
+    /// For the report.
+    private(set) var tally = ChangeTally()
+    private(set) var lostZeros = LostZeros()
 
     private let store: ProductStore
     private let columns: ProductStore.Columns
@@ -44,12 +47,23 @@ struct CatalogueReader {
             for found in try store.find(keys: keys) {
                 let position = positions[try found[0, as: Int.self] - 1]
                 let entry = table.entries[position]
-                let isEqual = equals(found, try rows.read(entry.rowLocation, entry.rowLength), entry.activeIsBlank)
+                let tuple = try rows.read(entry.rowLocation, entry.rowLength)
+                let isEqual = equals(found, tuple, entry.activeIsBlank)
+                if !isEqual, let sku = found.bytes(2), let name = found.bytes(3), let text = found.bytes(4),
+                    let active = found.bytes(5)
+                {
+                    noteChange((sku, name, text, active), Tuple(tuple), entry)
+                }
                 table.entries[position].fate = isEqual ? .unchanged : .changed
                 note(position, id: try found[1], isEqual: isEqual)
             }
             try progress(positions.last! + 1)
         }
+        try lostZeros.lookUpNew(table, store)
+    }
+
+    mutating func noteChange(_ old: (Cell, Cell, Cell, Cell), _ new: Tuple, _ entry: KeyTable.Entry) {
+        tally.take(old: old, new: new, columns, activeIsBlank: entry.activeIsBlank, line: Int(entry.sequence))
     }
 
     /// Calls `body` with the keys of the rows and their positions, in batches of bounded size.
@@ -119,7 +133,9 @@ struct CatalogueReader {
 
             let skuLength = int32(message, at)
             let sku = UnsafeRawBufferPointer(rebasing: message[(at + 4)..<(at + 4 + skuLength)])
-            guard let position = key.map({ table.find($0, hint: hint) }) ?? find(sku, in: table) else { return }
+            guard let position = key.map({ table.find($0, hint: hint) }) ?? find(sku, in: table) else {
+                return reader.lostZeros.look(sku, table)
+            }
             hint = position + 1
             let entry = table.entries[position]
             let tuple = try rows.read(entry.rowLocation, entry.rowLength)
@@ -129,6 +145,8 @@ struct CatalogueReader {
                 table.entries[position].fate = .unchanged
             } else {
                 reader.changes.append(Change(entry: position, id: id))
+                let old = Tuple(fields: tail)
+                reader.noteChange((old.sku, old.name, old.description, old.active), Tuple(tuple), entry)
                 table.entries[position].fate = .changed
             }
         }
@@ -166,7 +184,7 @@ struct CatalogueReader {
     }
 }
 
-private func sameBytes(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer) -> Bool {
+func sameBytes(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer) -> Bool {
     left.count == right.count && (left.isEmpty || memcmp(left.baseAddress!, right.baseAddress!, left.count) == 0)
 }
 

@@ -10,6 +10,7 @@ struct ParsedFile: ~Copyable {
     private let reader: CSVReader
     private var encoder: RowEncoder
     private(set) var read = 0
+    private(set) var suspicions: RowSuspicions
 
     /// Opens the source as CSV; no record has been read yet.
     ///
@@ -19,10 +20,13 @@ struct ParsedFile: ~Copyable {
         self.reader = reader
         encoder = RowEncoder(header: reader.header)
         columns = encoder.columns
+        suspicions = RowSuspicions(columns)
         rows = RowStore(directory: workFolder, expectedSize: source.identity.size)
         rejects = RejectFiles(
             directory: resultsFolder, source: source.descriptor, headerEnd: reader.header.source.upperBound)
     }
+
+    var header: ImportFacts.Header { ImportFacts.Header(reader.header, reader.dialect) }
 
     var format: ImportProgress.Format { ImportProgress.Format(header: reader.header, dialect: reader.dialect) }
 
@@ -55,9 +59,11 @@ struct ParsedFile: ~Copyable {
         case .accepted(let encoded):
             let sku = Cell(start: rows.tail.base + start + encoded.skuOffset, count: encoded.skuLength)
             let length = rows.tail.count - start
+            suspicions.look(
+                UnsafeRawBufferPointer(start: rows.tail.base + start, count: length), sku: sku, line: record.line)
             // The SKU's bytes stay where they are until the next row is encoded.
             let row = KeyTable.Row(
-                location: try rows.keep(from: start, sku: sku), length: length, sequence: read,
+                location: try rows.keep(from: start, sku: sku), length: length, sequence: record.line,
                 activeIsBlank: encoded.activeIsBlank)
             if !foldsASCII || !table.addFolding(sku, row) { unfolded.add(sku, row) }
         case .rejected(let rejection):
