@@ -177,7 +177,6 @@ package struct ImportPipeline: Sendable {
         tracker.enter(.parse, "Reading the file")
         let source = try SourceFile(path: job.source)
         tracker.update { $0.bytes.total = source.identity.size }
-        let hash = source.startHashing()
         let foldsASCII = try products.foldsASCII()
         let results = "\(job.workFolder)/\(ImportFiling.resultsFolder)"
         try makeFolder(results)
@@ -186,10 +185,12 @@ package struct ImportPipeline: Sendable {
             parsed = try parse(source, job, results, products, foldsASCII, tracker, connection)
         } catch {
             // Also an import that failed or was cancelled says which bytes it was about.
-            let sha256 = try? hash.wait()
+            let sha256 = try? source.startHashing().wait()
             tracker.update { $0.sha256 = sha256 }
             throw error
         }
+        // Beside the load, of which the server does most; parsing keeps two threads busy itself.
+        let hash = source.startHashing()
         try noteParsed(parsed, job, source, imports, tracker)
         if parsed.tooManyRejects(maximumPercent: options.maximumRejectPercent) {
             try parsed.rejects.finish()

@@ -67,21 +67,7 @@ struct KeyTable: ~Copyable {
     @inline(__always)
     mutating func addFolding(_ sku: UnsafeRawBufferPointer, _ row: Row) -> Bool {
         arena.reserve(sku.count + 8)
-        let target = arena.base + arena.count
-        var all: UInt64 = 0
-        var index = 0
-        while index + 8 <= sku.count {
-            let word = sku.loadUnaligned(fromByteOffset: index, as: UInt64.self)
-            all |= word
-            target.storeBytes(of: foldedASCII(word), toByteOffset: index, as: UInt64.self)
-            index += 8
-        }
-        while index < sku.count {
-            all |= UInt64(sku[index])
-            target.storeBytes(of: foldedASCII(sku[index]), toByteOffset: index, as: UInt8.self)
-            index += 1
-        }
-        guard all & 0x8080_8080_8080_8080 == 0 else { return false }
+        guard foldASCII(sku, to: arena.base + arena.count) else { return false }
         addEntry(length: sku.count, row)
         return true
     }
@@ -235,7 +221,28 @@ struct KeyTable: ~Copyable {
 @inline(__always)
 func foldedASCII(_ byte: UInt8) -> UInt8 { byte | (byte &- 0x41 < 26 ? 0x20 : 0) }
 
-/// The same for eight bytes at once: in each, bit 7 of the sums tells whether it is at least `A`, and more than `Z`.
+/// Writes the folded form of a SKU to memory with room for as many bytes.
+///
+/// - Returns: false when it is not pure ASCII: what was written is of no use then.
+@inline(__always)
+func foldASCII(_ sku: UnsafeRawBufferPointer, to target: UnsafeMutableRawPointer) -> Bool {
+    var all: UInt64 = 0
+    var index = 0
+    while index + 8 <= sku.count {
+        let word = sku.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+        all |= word
+        target.storeBytes(of: foldedASCII(word), toByteOffset: index, as: UInt64.self)
+        index += 8
+    }
+    while index < sku.count {
+        all |= UInt64(sku[index])
+        target.storeBytes(of: foldedASCII(sku[index]), toByteOffset: index, as: UInt8.self)
+        index += 1
+    }
+    return all & 0x8080_8080_8080_8080 == 0
+}
+
+/// `foldedASCII` of eight bytes at once: in each, bit 7 of the sums tells whether it is at least `A`, and more than `Z`.
 @inline(__always)
 func foldedASCII(_ word: UInt64) -> UInt64 {
     let low = word & 0x7F7F_7F7F_7F7F_7F7F

@@ -25,7 +25,7 @@ struct RejectFiles: ~Copyable {
 
     var isEmpty: Bool { count == 0 }
 
-    mutating func add(_ record: CSVRecord, _ rejection: RowRejection) throws {
+    mutating func add(_ record: RejectedRecord) throws {
         if rejects == nil {
             let rejects = try BufferedFile(path: "\(directory)/\(RejectFiles.rejectsName)")
             try rejects.copy(header, of: source)
@@ -36,6 +36,7 @@ struct RejectFiles: ~Copyable {
         count += 1
         groups.add(line: record.line, rejection)
         try rejects?.copy(record.source, of: source)
+        let rejection = record.rejection
         let fields = [
             "\(record.number)", "\(record.line)", rejection.column ?? "", rejection.code.rawValue, rejection.message,
             rejection.value,
