@@ -98,12 +98,12 @@ import TestSupport
         try await withStore { store, connection in
             try connection.query("INSERT INTO products (sku, name) VALUES ('Ab', 'n'), ('É', '')")
             var bytes: [UInt8] = []
-            try store.readAll(foldsASCII: foldsASCII) { bytes += $0 }
+            try store.readAll(foldsASCII ? .withoutKeys : .withKeys) { bytes += $0 }
             let text = String(decoding: bytes, as: UTF8.self)
             #expect(text.hasPrefix("PGCOPY\n"))
             #expect(text.contains("Ab") && text.contains("É"))
             #expect(text.contains("ab") == !foldsASCII, "what is ASCII is folded here when that is right")
-            #expect(text.contains("é"))
+            #expect(text.contains("é") == !foldsASCII)
             // Six fields a row: 19 bytes of header, field counts, ids, and the trailer.
             #expect(bytes.suffix(2) == [0xFF, 0xFF])
         }

@@ -9,6 +9,19 @@ package struct HTML: ExpressibleByStringInterpolation, Sendable, Equatable {
     package init(stringInterpolation: StringInterpolation) { text = stringInterpolation.text }
     package init(escaping text: String) { self.text = HTML.escaped(text) }
 
+    /// A text of the file, cut after `limit` characters, or where many of them need much room to be shown.
+    init(cutting text: String, to limit: Int) {
+        let scalars = text.unicodeScalars
+        self.text = ""
+        for (count, scalar) in scalars.enumerated() {
+            if count == limit || self.text.utf8.count >= 3 * limit {
+                self.text += "…"
+                return
+            }
+            HTML.append(scalar, to: &self.text)
+        }
+    }
+
     package static func += (left: inout HTML, right: HTML) { left.text += right.text }
 
     package struct StringInterpolation: StringInterpolationProtocol {

@@ -157,13 +157,19 @@ package struct ImportFacts: Codable, Equatable, Sendable {
     package var excerpt: Excerpt?
     package var versions: Versions?
     package var catalogue: Catalogue?
+    /// Imports of its mended rejects, in the order in which they ended.
+    package var repairs: [ImportReport.Repair] = []
 
     package init() {}
 
     /// The name in the work folder's results, and in the import's folder.
-    static let fileName = ".facts.json"
+    static let fileName = "facts.json"
 
-    func json() throws -> Data { try JSONEncoder().encode(self) }
+    func json() throws -> Data {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return try encoder.encode(self)
+    }
 
     init?(json: [UInt8]) {
         guard let facts = try? JSONDecoder().decode(ImportFacts.self, from: Data(json)) else { return nil }

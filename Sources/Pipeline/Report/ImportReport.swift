@@ -23,16 +23,14 @@ package struct ImportReport: Sendable {
     package var progress: ImportProgress
     /// Nil when they were lost in a crash of the machine: the report is then made of the progress object alone.
     package var facts: ImportFacts?
-    package var repairs: [Repair]
     /// Rejected rows that no repair has brought in so far.
     package var openRejects: Int
 
     package init(
-        _ progress: ImportProgress, facts: ImportFacts?, repairs: [Repair] = [], openRejects: Int? = nil
+        _ progress: ImportProgress, facts: ImportFacts?, openRejects: Int? = nil
     ) {
         self.progress = progress
         self.facts = facts
-        self.repairs = repairs
         self.openRejects = openRejects ?? progress.rows.rejected
     }
 

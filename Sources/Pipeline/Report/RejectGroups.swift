@@ -24,6 +24,7 @@ struct RejectGroups {
     private static func row(_ line: Int, _ rejection: RowRejection) -> ImportFacts.RejectGroup.Row {
         ImportFacts.RejectGroup.Row(
             line: line, column: rejection.column.map { shortened($0, to: 60) },
-            value: shortened(rejection.value, to: 80))
+            value: rejection.code == .fieldCount
+                ? counted(Int(rejection.value) ?? 0, "cell") : shortened(rejection.value, to: 80))
     }
 }

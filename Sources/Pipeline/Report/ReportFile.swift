@@ -11,10 +11,8 @@ package struct ReportFile: Sendable {
 
     /// Writes the report of an import that ends. Its facts are in its folder already.
     func write(_ end: ImportProgress, _ id: ImportID) throws {
-        let facts = (try? readFile(Array(factsPath(id).utf8CString))).flatMap { ImportFacts(json: $0) }
-        let repairs = repairs(of: id)
-        let report = ImportReport(
-            end, facts: facts, repairs: repairs, openRejects: openRejects(end, repairs, depth: 0))
+        let facts = facts(id)
+        let report = ImportReport(end, facts: facts, openRejects: openRejects(end, facts?.repairs ?? [], depth: 0))
         let target = "\(outbox.folder(id))/\(ReportPage.fileName)"
         try replaceFile(
             Array(target.utf8CString), Data(ReportPage.html(report).utf8), temporary: "\(outbox.folder(id))/.report",
@@ -30,7 +28,6 @@ package struct ReportFile: Sendable {
 
     // MARK: Repairs
 
-    private static let repairsName = ".repairs.json"
     /// Rejects of rejects of rejects: so far a chain is followed.
     private static let longestChain = 20
 
@@ -39,27 +36,21 @@ package struct ReportFile: Sendable {
         guard end.state == .completed, !end.dryRun, let id = end.id,
             let original = end.repairs.flatMap({ ImportID($0) }), outbox.progress(original) != nil
         else { return }
-        var repairs = repairs(of: original).filter { $0.id != id }
-        repairs.append(
+        var facts = facts(original) ?? ImportFacts()
+        facts.repairs.removeAll { $0.id == id }
+        facts.repairs.append(
             ImportReport.Repair(
                 id: id, file: end.file, read: end.rows.read, rejected: end.rows.rejected,
                 finished: ImportProgress.timestamp(end.finishedAt ?? end.updatedAt)))
         try replaceFile(
-            Array("\(outbox.folder(original))/\(ReportFile.repairsName)".utf8CString), JSONEncoder().encode(repairs),
-            temporary: "\(outbox.folder(original))/.repairs", durable: true)
+            Array(factsPath(original).utf8CString), facts.json(), temporary: "\(outbox.folder(original))/.facts",
+            durable: true)
         var next: ImportID? = original
         for _ in 0..<ReportFile.longestChain {
             guard let id = next, let progress = outbox.progress(id), progress.state.isEnd else { return }
             try write(progress, id)
             next = progress.repairs.flatMap { ImportID($0) }
         }
-    }
-
-    private func repairs(of id: ImportID) -> [ImportReport.Repair] {
-        guard let bytes = try? readFile(Array("\(outbox.folder(id))/\(ReportFile.repairsName)".utf8CString)) else {
-            return []
-        }
-        return (try? JSONDecoder().decode([ImportReport.Repair].self, from: Data(bytes))) ?? []
     }
 
     /// Rejected rows of an import that have not come back, or came back and were rejected again.
@@ -70,7 +61,7 @@ package struct ReportFile: Sendable {
             if repair.rejected > 0, depth < ReportFile.longestChain, let id = ImportID(repair.id),
                 let there = outbox.progress(id)
             {
-                openThere = openRejects(there, self.repairs(of: id), depth: depth + 1)
+                openThere = openRejects(there, facts(id)?.repairs ?? [], depth: depth + 1)
             }
             open -= repair.read - openThere
         }

@@ -18,7 +18,7 @@ extension ReportPage {
                 """
             }
             return """
-                <tr><td data-label="SKU"><code>\(shortened(product.sku, to: 80))</code></td>\
+                <tr><td data-label="SKU"><code>\(HTML(cutting: product.sku, to: 80))</code></td>\
                 <td class="number" data-label="Line">\(product.line)</td><td data-label="Old and new">\(fields)</td></tr>
                 """
         }
@@ -37,7 +37,7 @@ extension ReportPage {
     private static func words(_ field: String) -> String { field == "sku" ? "spelling of the SKU" : field }
 
     private static func shown(_ text: String) -> HTML {
-        text.isEmpty ? "<span class=\"muted\">empty</span>" : HTML(escaping: text)
+        text.isEmpty ? "<span class=\"muted\">empty</span>" : HTML(cutting: text, to: 120)
     }
 
     static func repeated(_ report: ImportReport) -> HTML {
@@ -45,7 +45,7 @@ extension ReportPage {
         guard !repeated.isEmpty, report.progress.rows.duplicates > 0 else { return "" }
         let rows = repeated.map { sku -> HTML in
             """
-            <tr><td data-label="SKU"><code>\(shortened(sku.sku, to: 80))</code></td>\
+            <tr><td data-label="SKU"><code>\(HTML(cutting: sku.sku, to: 80))</code></td>\
             <td class="number" data-label="Times">\(sku.count)</td><td class="number" data-label="Counts">\(sku.line)</td></tr>
             """
         }
@@ -85,7 +85,8 @@ extension ReportPage {
                 case let meaning?: "<td data-label=\"Use\">used as <b>\(meaning)</b></td>"
                 }
             let name: HTML =
-                column.name.isEmpty ? "<span class=\"muted\">without a name</span>" : "<code>\(column.name)</code>"
+                column.name.isEmpty
+                ? "<span class=\"muted\">without a name</span>" : "<code>\(HTML(cutting: column.name, to: 60))</code>"
             return
                 "<tr><td class=\"number\" data-label=\"Column\">\(index + 1)</td><td data-label=\"Header\">\(name)</td>\(meaning)</tr>"
         }

@@ -12,7 +12,7 @@ extension ReportPage {
         return section(
             "What is wrong, and how to mend it",
             """
-            <dl class="facts-list"><dt>What</dt><dd>\(failure.message)</dd>\(place ?? "")\
+            <dl class="facts-list"><dt>What</dt><dd>\(HTML(cutting: failure.message, to: 2000))</dd>\(place ?? "")\
             <dt>What to do</dt><dd>\(ReportWords.advice(failure: failure.code))</dd>\
             <dt>The catalogue</dt><dd>is as it was before: a file is imported whole or not at all.</dd></dl>
             \(report.facts?.excerpt.map(excerpt) ?? "")
@@ -38,9 +38,10 @@ extension ReportPage {
         guard let column,
             let index = scalars.index(scalars.startIndex, offsetBy: column - 1, limitedBy: scalars.endIndex),
             index < scalars.endIndex
-        else { return HTML(escaping: line.text) }
+        else { return HTML(cutting: line.text, to: 200) }
         return """
-            \(String(scalars[..<index]))<mark>\(String(scalars[index]))</mark>\(String(scalars[scalars.index(after: index)...]))
+            \(HTML(cutting: String(scalars[..<index]), to: 200))<mark>\(String(scalars[index]))</mark>\
+            \(HTML(cutting: String(scalars[scalars.index(after: index)...]), to: 200))
             """
     }
 
@@ -91,7 +92,7 @@ extension ReportPage {
         guard !report.progress.warnings.isEmpty else { return "" }
         let items = report.progress.warnings.map { warning -> HTML in
             """
-            <li><h3>\(ReportWords.title(warning: warning.code))</h3><p>\(shortened(warning.message, to: 2000))</p>\
+            <li><h3>\(ReportWords.title(warning: warning.code))</h3><p>\(HTML(cutting: warning.message, to: 2000))</p>\
             \(warning.lines.isEmpty ? "" : "<p class=\"muted\">\(lines(warning.lines, of: warning.count)).</p>" as HTML)</li>
             """
         }
@@ -128,8 +129,8 @@ extension ReportPage {
         let rows = group.rows.map { row -> HTML in
             """
             <tr><td class="number" data-label="Line">\(row.line)</td>\
-            <td data-label="Column">\(row.column.map { "<code>\(shortened($0, to: 60))</code>" as HTML } ?? "whole row")</td>\
-            <td data-label="Value">\(row.value.isEmpty ? "<span class=\"muted\">empty</span>" : "<code>\(shortened(row.value, to: 80))</code>" as HTML)</td></tr>
+            <td data-label="Column">\(row.column.map { "<code>\(HTML(cutting: $0, to: 60))</code>" as HTML } ?? "whole row")</td>\
+            <td data-label="Value">\(row.value.isEmpty ? "<span class=\"muted\">empty</span>" : "<code>\(HTML(cutting: row.value, to: 80))</code>" as HTML)</td></tr>
             """
         }
         let more = group.count - group.rows.count
@@ -151,8 +152,9 @@ extension ReportPage {
                 import</a>, whose report now says what is still open.</p>
                 """
         }
-        guard !report.repairs.isEmpty else { return content == "" ? "" : section("Repair", content) }
-        let rows = report.repairs.map { repair -> HTML in
+        let repairs = report.facts?.repairs ?? []
+        guard !repairs.isEmpty else { return content == "" ? "" : section("Repair", content) }
+        let rows = repairs.suffix(50).map { repair -> HTML in
             """
             <tr><td data-label="File"><a class="file" href="../\(percentEncoded(repair.id))/report.html"><bdi>\(repair.file)\
             </bdi></a></td><td data-label="When">\(ReportWords.time(repair.finished))</td>\

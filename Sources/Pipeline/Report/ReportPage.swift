@@ -11,7 +11,7 @@ package enum ReportPage {
 
     package static func html(_ report: ImportReport) -> String {
         let progress = report.progress
-        let name = HTML(escaping: shortened(progress.file, to: 255))
+        let name = HTML(cutting: progress.file, to: 255)
         let body: HTML = """
             <h1 class="file"><bdi>\(name)</bdi></h1>
             <p class="head">\(pill(progress))\(progress.dryRun ? " <span class=\"tag\">Preview</span>" : "" as HTML) \

@@ -119,8 +119,8 @@ enum ReportWords {
     static func percent(_ part: Int, of total: Int) -> String {
         guard total > 0 else { return "0 %" }
         let share = 100 * Double(part) / Double(total)
-        if part > 0, share < 0.1 { return "less than 0.1 %" }
-        if part < total, share > 99.9 { return "more than 99.9 %" }
+        if part > 0, share < 0.1 { return "< 0.1 %" }
+        if part < total, share > 99.9 { return "> 99.9 %" }
         return "\(rounded(share, share < 10 && share != share.rounded() ? 1 : 0)) %"
     }
 

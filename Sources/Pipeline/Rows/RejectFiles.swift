@@ -34,7 +34,7 @@ struct RejectFiles: ~Copyable {
             (self.rejects, self.errors) = (rejects, errors)
         }
         count += 1
-        groups.add(line: record.line, rejection)
+        groups.add(line: record.line, record.rejection)
         try rejects?.copy(record.source, of: source)
         let rejection = record.rejection
         let fields = [
