@@ -130,9 +130,42 @@ package struct ProductStore {
             script: "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL lock_timeout = '60s'")
     }
 
-    /// Stores new products; `body` writes binary COPY data of sku, name, description, active.
-    package func copyNew(_ body: (borrowing CopyWriter) throws -> Void) throws -> Int {
-        try connection.copyIn("COPY products (sku, name, description, active) FROM STDIN (FORMAT binary)", body)
+    /// Takes a row of unused ids out of the sequence, in a transaction of its own. Drawing them one by one while rows
+    /// are stored takes the server about an eighth of the whole load.
+    ///
+    /// Other sessions cannot draw ids meanwhile: setting the sequence is only safe under a lock that keeps them away, and
+    /// the one statement that takes it is ALTER SEQUENCE, here without effect.
+    ///
+    /// - Returns: the first of `count` ids; nil when they are better drawn one by one, because another transaction
+    ///   has drawn an id and is still open, or because the sequence is not ours to lock.
+    package func reserveIDs(_ count: Int) throws -> Int? {
+        do {
+            return try connection.transaction {
+                try connection.execute(
+                    script: """
+                        SET LOCAL lock_timeout = '50ms';
+                        DO $$ BEGIN
+                            EXECUTE format('ALTER SEQUENCE %s NO CYCLE', pg_get_serial_sequence('products', 'id'));
+                        END $$
+                        """)
+                let last: Int = try connection.query(
+                    """
+                    SELECT setval(s, nextval(s) + \(count - 1))
+                    FROM (SELECT pg_get_serial_sequence('products', 'id')::regclass) AS q(s)
+                    """)[0][0]
+                return last - count + 1
+            }
+        } catch let error as PostgresError where ["55P03", "42501"].contains(error.sqlState) {
+            return nil
+        }
+    }
+
+    /// Stores new products; `body` writes binary COPY data of id (if wanted), sku, name, description, active.
+    package func copyNew(withIDs: Bool, _ body: (borrowing CopyWriter) throws -> Void) throws -> Int {
+        try connection.copyIn(
+            withIDs
+                ? "COPY products (id, sku, name, description, active) FROM STDIN (FORMAT binary)"
+                : "COPY products (sku, name, description, active) FROM STDIN (FORMAT binary)", body)
     }
 
     /// Overwrites products that still have the id and the key they were found with.

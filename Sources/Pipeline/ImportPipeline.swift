@@ -207,6 +207,7 @@ package struct ImportPipeline: Sendable {
         let (read, rejected) = (parsed.read, parsed.rejects.count)
         try parsed.rejects.finish()
         var loader = Loader(connection, parsed, progress: tracker)
+        if !job.dryRun { try loader.reserveIDs() }
         do {
             return try connection.transaction {
                 guard try imports.lock(job.id, attempt: number) else { throw NotOurs() }

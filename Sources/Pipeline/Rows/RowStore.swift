@@ -113,12 +113,6 @@ struct RowStore: ~Copyable {
         return UnsafeRawBufferPointer(start: cache.base + local, count: length)
     }
 
-    /// Appends the bytes of a row to a buffer.
-    @inline(__always)
-    mutating func copy(_ location: Location, _ length: Int, to buffer: inout RawBuffer) throws {
-        buffer.append(try read(location, length))
-    }
-
     private mutating func load(_ number: Int, _ partition: Partition) throws {
         loaded = -1
         cache.count = 0
