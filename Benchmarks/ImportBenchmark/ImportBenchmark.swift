@@ -72,8 +72,7 @@ private struct Measurement {
 
     func run() async throws -> Results {
         var results = Results()
-        let server = "\(try await bench.serverVersion()), \(settings.rawValue) settings"
-        results.notes.append(Machine.description(server: server))
+        results.notes.append(Machine.description(server: try await bench.serverVersion(), settings: settings))
         try bench.migrate()
         for file in [bench.files.records, bench.files.changed, bench.files.deduplicated] { bench.warm(file) }
         let load = LoadLines(bench: bench)
