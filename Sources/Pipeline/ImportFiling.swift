@@ -80,11 +80,11 @@ package struct ImportFiling: Sendable {
         }
         end.files.report = "\(job.id)/\(ReportPage.fileName)"
         try report.write(end, job.id)
+        noteRepair(end, report)
         try syncFolder(folder)
         try ProgressFile(outbox, file: job.file, id: job.id, dryRun: job.dryRun).write(end, durable: true)
         try syncFolder(outbox.path)
         removeWorkFolder(job)
-        noteRepair(end, report)
     }
 
     /// The import stands whether or not the report of an earlier one can be written again.

@@ -13,7 +13,7 @@ actor OutboxKeeper {
     /// Between two overviews.
     private static let pause = Duration.seconds(1)
     /// Between two looks for imports of other processes.
-    private static let lookSeconds = 5.0
+    private static let lookSeconds = 2.0
     private static let sweepSeconds = 3600.0
 
     private let outbox: Outbox

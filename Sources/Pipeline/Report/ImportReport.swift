@@ -54,10 +54,16 @@ struct ReportSentence {
         switch progress.state {
         case .completed: ([progress.dryRun ? preview : completed] + attention).joined(separator: " ")
         case .failed:
-            "This file was not imported, and nothing was changed. " + (progress.error?.message ?? progress.message)
+            failed
         case .cancelled: "This import was cancelled before it was done, and nothing was changed."
         case .waiting, .queued, .running: progress.message
         }
+    }
+
+    private var failed: String {
+        let reason = progress.error?.message ?? progress.message
+        return "This file was not imported, and nothing was changed. "
+            + reason.replacing(" Nothing was changed.", with: "")
     }
 
     private var completed: String {

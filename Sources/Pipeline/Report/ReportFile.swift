@@ -12,7 +12,8 @@ package struct ReportFile: Sendable {
     /// Writes the report of an import that ends. Its facts are in its folder already.
     func write(_ end: ImportProgress, _ id: ImportID) throws {
         let facts = facts(id)
-        let report = ImportReport(end, facts: facts, openRejects: openRejects(end, facts?.repairs ?? [], depth: 0))
+        let report = ImportReport(
+            end, facts: facts, openRejects: openRejects(of: end.rows.rejected, facts?.repairs ?? [], depth: 0))
         let target = "\(outbox.folder(id))/\(ReportPage.fileName)"
         try replaceFile(
             Array(target.utf8CString), Data(ReportPage.html(report).utf8), temporary: "\(outbox.folder(id))/.report",
@@ -54,14 +55,12 @@ package struct ReportFile: Sendable {
     }
 
     /// Rejected rows of an import that have not come back, or came back and were rejected again.
-    private func openRejects(_ progress: ImportProgress, _ repairs: [ImportReport.Repair], depth: Int) -> Int {
-        var open = progress.rows.rejected
+    private func openRejects(of rejected: Int, _ repairs: [ImportReport.Repair], depth: Int) -> Int {
+        var open = rejected
         for repair in repairs {
             var openThere = repair.rejected
-            if repair.rejected > 0, depth < ReportFile.longestChain, let id = ImportID(repair.id),
-                let there = outbox.progress(id)
-            {
-                openThere = openRejects(there, facts(id)?.repairs ?? [], depth: depth + 1)
+            if repair.rejected > 0, depth < ReportFile.longestChain, let id = ImportID(repair.id) {
+                openThere = openRejects(of: repair.rejected, facts(id)?.repairs ?? [], depth: depth + 1)
             }
             open -= repair.read - openThere
         }

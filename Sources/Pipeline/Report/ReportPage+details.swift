@@ -8,7 +8,7 @@ extension ReportPage {
             return ""
         }
         let counts = ["sku", "name", "description", "active"].compactMap { field in
-            changes.fields[field].flatMap { $0 > 0 ? "\(words(field)) of \(counted($0, "product"))" : nil }
+            changes.fields[field].flatMap { $0 > 0 ? "\(words(field)) (\(counted($0, "product")))" : nil }
         }.joined(separator: ", ")
         let rows = changes.sample.map { product -> HTML in
             let fields = product.fields.map { field -> HTML in
@@ -29,7 +29,7 @@ extension ReportPage {
         return section(
             report.progress.dryRun ? "What would change" : "What changed",
             """
-            <p>\(counts).</p>\(which)<table class="rows"><thead><tr><th>SKU</th><th class="number">Line</th>\
+            <p>Different in \(counts).</p>\(which)<table class="rows"><thead><tr><th>SKU</th><th class="number">Line</th>\
             <th>Old → new</th></tr></thead><tbody>\(rows)</tbody></table>
             """)
     }
@@ -109,12 +109,12 @@ extension ReportPage {
             ("update", "changed products", true), ("verify", "looking once more", true), ("finish", "Finishing", false),
         ]
         let bars = stages.compactMap { key, name, isPart in
-            seconds[key].map { ReportChart.Bar(name: name, seconds: $0, isPart: isPart) }
+            seconds[key].flatMap { isPart && $0 == 0 ? nil : ReportChart.Bar(name: name, seconds: $0, isPart: isPart) }
         }
         let total = bars.filter { !$0.isPart }.reduce(0) { $0 + $1.seconds }
         let read = report.progress.rows.read
         let rate: HTML =
-            read > 0 && total > 0
+            read >= 1000 && total > 0
             ? "<p>\(counted(read, "row")) in \(ReportWords.seconds(total)): \(Int(Double(read) / total)) rows per second.</p>"
             : ""
         return section("How long it took", "\(rate)\(ReportChart.bars(bars, title: "Time of each stage"))")
