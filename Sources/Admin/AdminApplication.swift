@@ -5,12 +5,6 @@ internal import HummingbirdCore
 internal import NIOCore
 internal import Pipeline
 
-/// Routes are written for this context; it grows when requests come to carry more than Hummingbird's own facts.
-typealias AdminContext = BasicRequestContext
-
-/// The rest of the way, as Hummingbird hands it to its middleware.
-typealias AdminNext = @concurrent (Request, AdminContext) async throws -> Response
-
 /// The admin server: builds the router and the application around it.
 ///
 /// ```swift
@@ -56,6 +50,7 @@ package enum AdminApplication {
         router.add(middleware: ErrorResponses(pages: pages))
         router.add(middleware: HostGuard(options))
         router.add(middleware: AccessGuard(options))
+        router.add(middleware: ChangeGuard())
 
         let overview = ImportOverview(outbox: outbox, database: database)
         let readiness = Readiness(options, database: database)

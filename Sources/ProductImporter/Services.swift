@@ -36,7 +36,8 @@ struct Services {
     static func adminOptions(_ settings: Settings, conninfo: String = "") throws -> AdminOptions {
         let options = AdminOptions(
             host: settings.host, port: settings.port, password: settings.adminPassword, apiToken: settings.apiToken,
-            allowedHosts: settings.allowedHosts, inboxPath: settings.inbox, outboxPath: settings.outbox,
+            allowedHosts: settings.allowedHosts, trustedProxies: settings.trustedProxies, inboxPath: settings.inbox,
+            outboxPath: settings.outbox,
             database: Database(conninfo))
         do {
             try options.validate()

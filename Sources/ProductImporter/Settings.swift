@@ -22,6 +22,7 @@ struct Settings: Sendable {
     var adminPassword: String?
     var apiToken: String?
     var allowedHosts: [String]
+    var trustedProxies: [String]
     var settleSeconds: Double
     var scanSeconds: Double
     var maximumRejectPercent: Int
@@ -53,9 +54,8 @@ struct Settings: Sendable {
         port = try values.integer("IMPORTER_PORT", 0...65535) ?? values.integer("PORT", 0...65535) ?? 8000
         adminPassword = values.text("IMPORTER_ADMIN_PASSWORD", secret: true)
         apiToken = values.text("IMPORTER_API_TOKEN", secret: true)
-        allowedHosts = (values.text("IMPORTER_ALLOWED_HOSTS") ?? "").split(separator: ",").map {
-            String($0.drop { $0 == " " })
-        }
+        allowedHosts = values.list("IMPORTER_ALLOWED_HOSTS")
+        trustedProxies = values.list("IMPORTER_TRUSTED_PROXIES")
         settleSeconds = try values.seconds("IMPORTER_SETTLE_SECONDS", 0...3600) ?? 2
         scanSeconds = try values.seconds("IMPORTER_SCAN_SECONDS", 0.1...86400) ?? 5
         maximumRejectPercent = try values.integer("IMPORTER_MAX_REJECT_PERCENT", 0...100) ?? 50
@@ -96,6 +96,11 @@ private struct Values {
         let value = reader.string(
             forKey: ConfigKey(key.split(separator: "_").map { $0.lowercased() }), isSecret: secret)
         return value.flatMap { $0.isEmpty ? nil : $0 }
+    }
+
+    /// Values separated by commas.
+    func list(_ key: String) -> [String] {
+        (text(key) ?? "").split(separator: ",").map { $0.split(separator: " ").joined() }.filter { !$0.isEmpty }
     }
 
     /// The value is secret: the error says what libpq cannot read of it, without values.

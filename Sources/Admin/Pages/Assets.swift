@@ -22,6 +22,7 @@ struct Assets: Sendable {
 
     private let byName: [String: Asset] = [
         "admin.css": Asset(PackageResources.admin_css, style),
+        "server.js": Asset(PackageResources.server_js, script),
         "format.js": Asset(PackageResources.format_js, script),
         "health.js": Asset(PackageResources.health_js, script),
         "row.js": Asset(PackageResources.row_js, script),
