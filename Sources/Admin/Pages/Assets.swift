@@ -28,6 +28,12 @@ struct Assets: Sendable {
         "row.js": Asset(PackageResources.row_js, script),
         "imports.js": Asset(PackageResources.imports_js, script),
         "import.js": Asset(PackageResources.import_js, script),
+        "webhooks.css": Asset(PackageResources.webhooks_css, style),
+        "webhooks.js": Asset(PackageResources.webhooks_js, script),
+        "webhook.js": Asset(PackageResources.webhook_js, script),
+        "attempts.js": Asset(PackageResources.attempts_js, script),
+        "deliveries.js": Asset(PackageResources.deliveries_js, script),
+        "import-deliveries.js": Asset(PackageResources.import_deliveries_js, script),
         "icon.svg": Asset(PackageResources.icon_svg, "image/svg+xml"),
     ]
 

@@ -33,8 +33,10 @@ package struct DueDelivery: Sendable {
     }
 
     /// The same for every attempt (Standard Webhooks, `webhook-id`).
-    package var messageID: String { "msg_" + event.uuidString.lowercased().filter { $0 != "-" } }
+    package var messageID: String { webhookMessageID(event) }
 }
+
+func webhookMessageID(_ event: UUID) -> String { "msg_" + event.uuidString.lowercased().filter { $0 != "-" } }
 
 /// One attempt that is over, and what follows from it.
 package struct DeliveryResult: Sendable, Encodable {

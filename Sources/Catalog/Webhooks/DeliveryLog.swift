@@ -30,6 +30,9 @@ package struct DeliveryLog {
         package let message: String?
         package let responseHead: String?
         package let responseBody: String?
+
+        /// What the receiver saw as `webhook-id`.
+        package var messageID: String { webhookMessageID(eventID) }
     }
 
     package struct Attempt: Sendable, Equatable {
@@ -65,14 +68,14 @@ package struct DeliveryLog {
     }
 
     /// What one import caused, in the order in which it was made.
-    package func caused(by importID: ImportID, limit: Int) throws -> (items: [Entry], total: Int) {
+    package func caused(by importID: ImportID, offset: Int, limit: Int) throws -> (items: [Entry], total: Int) {
         let total: Int = try connection.query(
             """
             SELECT count(*) FROM webhook_events e JOIN webhook_deliveries d ON d.event_id = e.id
             WHERE e.import_id = \(importID)
             """)[0][0]
         let rows = try connection.query(
-            "\(DeliveryLog.select) WHERE e.import_id = \(importID) ORDER BY d.id LIMIT \(limit)")
+            "\(DeliveryLog.select) WHERE e.import_id = \(importID) ORDER BY d.id LIMIT \(limit) OFFSET \(offset)")
         return (try rows.map { try Entry($0) }, total)
     }
 

@@ -90,7 +90,7 @@ package struct EventStore {
     }
 
     /// A condition on `webhooks`. The names of events are our own words.
-    private static func takes(_ type: EventType) -> SQL {
+    static func takes(_ type: EventType) -> SQL {
         let all = type == .productsChanged ? "" : ", '*'"
         return SQL(verbatim: "enabled AND events && ARRAY['\(type.rawValue)'\(all)]")
     }

@@ -31,7 +31,8 @@ package struct EventSelection: Sendable, Equatable {
         var known = Set<String>()
         for name in names {
             // Not by `trimmingCharacters`, which is not in FoundationEssentials.
-            let trimmed = name.split(separator: " ", omittingEmptySubsequences: true).joined(separator: " ").lowercased()
+            let trimmed = name.split(separator: " ", omittingEmptySubsequences: true).joined(separator: " ")
+                .lowercased()
             known.insert(try EventSelection.canonical(trimmed, as: name))
         }
         guard !known.isEmpty else { throw UnknownEvent(name: "") }

@@ -50,6 +50,12 @@ final class WebhookClients: Sendable {
         self.configuration = configuration
     }
 
+    deinit {
+        // Who serves until the process ends has no moment to shut down in; a client wants it all the same.
+        let clients = state.withLock { $0.clients.values.map(\.client) }
+        if !clients.isEmpty { Task { for client in clients { try? await client.shutdown() } } }
+    }
+
     func with<Output>(
         _ destination: WebhookDestinations.Destination, _ body: (HTTPClient) async throws -> Output
     ) async throws -> Output {

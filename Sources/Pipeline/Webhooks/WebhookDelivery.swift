@@ -1,8 +1,8 @@
-package import Catalog
+internal import Catalog
 internal import FoundationEssentials
 package import Logging
-package import Postgres
-package import ServiceLifecycle
+internal import Postgres
+internal import ServiceLifecycle
 
 /// Sends what is due, as long as the program runs. Several processes may do so at once.
 ///

@@ -1,4 +1,5 @@
 internal import AsyncHTTPClient
+internal import CLinux
 package import Catalog
 internal import FoundationEssentials
 internal import Glibc
@@ -62,7 +63,8 @@ package struct WebhookSender: Sendable {
             let request = request(delivery, to: destination, at: time)
             return try await clients.with(destination) { client in
                 let left = max(.zero, deadline - clock.now)
-                let response = try await client.execute(request, deadline: .now() + .nanoseconds(Int64(left / .nanoseconds(1))))
+                let response = try await client.execute(
+                    request, deadline: .now() + .nanoseconds(Int64(left / .nanoseconds(1))))
                 let latency = clock.now - start
                 let body = await WebhookSender.read(response.body, until: deadline)
                 return WebhookSender.outcome(response, body, latency, host: host)
