@@ -92,7 +92,9 @@ let package = Package(
             swiftSettings: settings),
 
         .target(
-            name: "TestSupport", dependencies: ["Catalog", "Postgres", logging, system], path: "Tests/TestSupport",
+            name: "TestSupport",
+            dependencies: ["Catalog", "Postgres", nioCore, nioPosix, nioSSL, logging, system],
+            path: "Tests/TestSupport",
             swiftSettings: settings),
         .testTarget(
             name: "PostgresTests", dependencies: ["Postgres", "CLibPQ", "TestSupport", logging, system, subprocess],
@@ -129,5 +131,8 @@ let package = Package(
         .executableTarget(
             name: "ImportBenchmark", dependencies: ["Postgres", logging, system, subprocess],
             path: "Benchmarks/ImportBenchmark", swiftSettings: settings),
+        .executableTarget(
+            name: "WebhookBenchmark", dependencies: ["Pipeline", "Catalog", "Postgres", "TestSupport", logging],
+            path: "Benchmarks/WebhookBenchmark", swiftSettings: settings),
     ]
 )
