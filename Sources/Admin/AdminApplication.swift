@@ -5,12 +5,6 @@ internal import HummingbirdCore
 internal import NIOCore
 internal import Pipeline
 
-/// Routes are written for this context; it grows when requests come to carry more than Hummingbird's own facts.
-typealias AdminContext = BasicRequestContext
-
-/// The rest of the way, as Hummingbird hands it to its middleware.
-typealias AdminNext = @concurrent (Request, AdminContext) async throws -> Response
-
 /// The admin server: builds the router and the application around it.
 ///
 /// ```swift
@@ -56,6 +50,7 @@ package enum AdminApplication {
         router.add(middleware: ErrorResponses(pages: pages))
         router.add(middleware: HostGuard(options))
         router.add(middleware: AccessGuard(options))
+        router.add(middleware: ChangeGuard())
 
         let overview = ImportOverview(outbox: outbox, database: database)
         let readiness = Readiness(options, database: database)
@@ -63,6 +58,9 @@ package enum AdminApplication {
         ImportsController(overview: overview).addRoutes(to: router)
         OutboxController(root: options.outboxPath).addRoutes(to: router)
         PagesController(pages: pages, overview: overview, inboxPath: options.inboxPath).addRoutes(to: router)
+        WebhooksController(database: database, options: options.webhooks).addRoutes(to: router)
+        DeliveriesController(database: database).addRoutes(to: router)
+        WebhookPagesController(pages: pages, database: database).addRoutes(to: router)
         AssetsController(assets: assets).addRoutes(to: router)
         return router
     }

@@ -1,3 +1,4 @@
+package import Pipeline
 package import Postgres
 
 /// What the admin server is told: where to listen, who may come in, and what it shows.
@@ -12,20 +13,26 @@ package struct AdminOptions: Sendable {
     package var apiToken: String?
     /// Accepted `Host` names beside the loopback names and the bound host, without a port.
     package var allowedHosts: [String]
+    /// Addresses and networks (`10.0.0.0/8`) of reverse proxies whose `X-Forwarded-…` headers are believed.
+    package var trustedProxies: [String]
     package var inboxPath: String
     package var outboxPath: String
     /// A pool of its own: the server gives up waiting for a database that hangs, and must not take others' sessions.
     package var database: Database
+    /// How webhooks are tested; the same as they are delivered.
+    package var webhooks = WebhookOptions()
 
     package init(
         host: String = "127.0.0.1", port: Int = 8000, password: String? = nil, apiToken: String? = nil,
-        allowedHosts: [String] = [], inboxPath: String, outboxPath: String, database: Database
+        allowedHosts: [String] = [], trustedProxies: [String] = [], inboxPath: String, outboxPath: String,
+        database: Database
     ) {
         self.host = host
         self.port = port
         self.password = password.flatMap { $0.isEmpty ? nil : $0 }
         self.apiToken = apiToken.flatMap { $0.isEmpty ? nil : $0 }
         self.allowedHosts = allowedHosts
+        self.trustedProxies = trustedProxies
         self.inboxPath = inboxPath
         self.outboxPath = outboxPath
         self.database = database
@@ -37,6 +44,7 @@ package struct AdminOptions: Sendable {
     package func validate() throws {
         if password == nil, !HostName(host).isLoopback { throw AdminOptionsError.passwordNeeded(host: host) }
         guard (0...65535).contains(port) else { throw AdminOptionsError.port(port) }
+        for proxy in trustedProxies where Network(proxy) == nil { throw AdminOptionsError.proxy(proxy) }
     }
 }
 
@@ -44,6 +52,7 @@ package struct AdminOptions: Sendable {
 package enum AdminOptionsError: Error, Equatable, CustomStringConvertible {
     case passwordNeeded(host: String)
     case port(Int)
+    case proxy(String)
 
     package var description: String {
         switch self {
@@ -52,6 +61,9 @@ package enum AdminOptionsError: Error, Equatable, CustomStringConvertible {
                 + "Set IMPORTER_ADMIN_PASSWORD, or leave IMPORTER_HOST at 127.0.0.1."
         case .port(let port):
             "IMPORTER_PORT is \(port); a port is a number from 0 to 65535."
+        case .proxy(let proxy):
+            "IMPORTER_TRUSTED_PROXIES has \"\(proxy)\", but each must be an address or a network, such as 127.0.0.1 or "
+                + "10.0.0.0/8."
         }
     }
 }

@@ -81,13 +81,15 @@ package struct ImportStore {
         try connection.query("SELECT pg_advisory_xact_lock(\(AdvisoryLock.load))")
     }
 
-    /// Records the end of an import: the numbers, and the whole progress object for filing away.
+    /// Records the end of an import: the numbers, the whole progress object for filing away, and in the same transaction
+    /// the event that announces it.
     ///
     /// - Returns: false when it had ended before, in which case nothing changes.
     @discardableResult
     package func end(_ id: ImportID, _ progress: ImportProgress) throws -> Bool {
         precondition(progress.state.isEnd, "only an end can be recorded")
-        let json = try String(decoding: progress.json(), as: UTF8.self)
+        guard connection.isInTransaction else { return try connection.transaction { try end(id, progress) } }
+        let json = try progress.json()
         let rows = progress.rows
         let result = try connection.query(
             """
@@ -96,10 +98,15 @@ package struct ImportStore {
                 updated = \(rows.updated), unchanged = \(rows.unchanged), duplicates = \(rows.duplicates),
                 rejected = \(rows.rejected), error_code = \(progress.error?.code.rawValue, as: .text),
                 error_message = \(progress.error?.message, as: .text), sha256 = \(progress.sha256, as: .text),
-                finished_at = \(progress.finishedAt, as: .timestamptz), progress = \(json)
+                finished_at = \(progress.finishedAt, as: .timestamptz),
+                progress = \(String(decoding: json, as: UTF8.self))
             WHERE id = \(id) AND state = 'queued'
             """)
-        return result.affected == 1
+        guard result.affected == 1 else { return false }
+        // Whatever ends an import ends it here, so every end has its event.
+        let event = progress.state == .completed ? EventType.importCompleted : .importFailed
+        try EventStore(connection).enqueue(event, json: json, importID: id)
+        return true
     }
 
     package func markFiled(_ id: ImportID) throws {

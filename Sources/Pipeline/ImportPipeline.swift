@@ -212,6 +212,7 @@ package struct ImportPipeline: Sendable {
             return try connection.transaction {
                 guard try imports.lock(job.id, attempt: number) else { throw NotOurs() }
                 try imports.lockLoading { tracker.update { $0.message = "Waiting for another import to finish" } }
+                if !job.dryRun { loader.feed = try ChangeFeed(connection, job.id) }
                 let counts = try loader.load(foldsASCII: foldsASCII, dryRun: job.dryRun)
                 try noteLoaded(loader, job, products, tracker)
 
@@ -229,6 +230,7 @@ package struct ImportPipeline: Sendable {
                 let progress = ImportFiling.withFiles(ImportPipeline.summarized(end), job, rejects: rejected > 0)
                 try writeFacts(tracker, job, connection)
                 guard try imports.end(job.id, progress) else { throw NotOurs() }
+                try loader.feed?.enqueue()
                 return .ended(progress)
             }
         } catch is NotOurs {

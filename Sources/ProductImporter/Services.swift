@@ -27,6 +27,22 @@ struct Services {
             options: options, conninfo: database.conninfo, pipelineOptions: pipeline, logger: logger)
     }
 
+    func webhooks() -> WebhookDelivery {
+        WebhookDelivery(
+            Services.webhookOptions(settings), conninfo: database.conninfo, logger: logger)
+    }
+
+    /// The same for those who send and those who test.
+    static func webhookOptions(_ settings: Settings) -> WebhookOptions {
+        var options = WebhookOptions()
+        options.allowed = settings.webhookAllow
+        options.retries = RetryPolicy(schedule: settings.webhookRetrySchedule)
+        options.timeoutSeconds = settings.webhookTimeoutSeconds
+        options.ownHost = settings.host
+        options.ownPort = settings.port
+        return options
+    }
+
     func admin(_ onListening: @escaping @Sendable (ListeningAddress) async -> Void) throws -> any Service {
         let options = try Services.adminOptions(settings, conninfo: database.conninfo)
         return try AdminApplication.build(options, logger: logger, onListening: onListening)
@@ -35,10 +51,12 @@ struct Services {
     /// - Throws: `CommandError` when the server must not start with these settings.
     @discardableResult
     static func adminOptions(_ settings: Settings, conninfo: String = "") throws -> AdminOptions {
-        let options = AdminOptions(
+        var options = AdminOptions(
             host: settings.host, port: settings.port, password: settings.adminPassword, apiToken: settings.apiToken,
-            allowedHosts: settings.allowedHosts, inboxPath: settings.inbox, outboxPath: settings.outbox,
+            allowedHosts: settings.allowedHosts, trustedProxies: settings.trustedProxies, inboxPath: settings.inbox,
+            outboxPath: settings.outbox,
             database: Database(conninfo))
+        options.webhooks = webhookOptions(settings)
         do {
             try options.validate()
         } catch {

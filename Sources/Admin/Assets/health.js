@@ -2,6 +2,7 @@
 
 import { exact, relative } from "./format.js";
 import { element } from "./row.js";
+import { ask } from "./server.js";
 
 const health = document.getElementById("health");
 const word = health.querySelector(".health-word");
@@ -27,10 +28,9 @@ function show(status, text, items) {
   parts.replaceChildren(...items);
 }
 
-async function ask() {
+async function look() {
   try {
-    const response = await fetch("/ready", { headers: { accept: "application/json" } });
-    const { checks } = await response.json();
+    const { checks } = await ask("ready");
     if (!checks) return;
     const failed = Object.keys(checks).filter((name) => checks[name].status !== "ok");
     const text = failed.length === 0 ? "All well"
@@ -42,7 +42,7 @@ async function ask() {
 }
 
 async function poll() {
-  await ask();
+  await look();
   setTimeout(poll, 10000);
 }
 poll();

@@ -2,6 +2,7 @@
 
 import { duration, exact, number, size } from "./format.js";
 import { Row, countsSentence, element, isEnd } from "./row.js";
+import { ask, words } from "./server.js";
 
 const list = document.getElementById("import");
 const facts = document.getElementById("facts");
@@ -45,10 +46,7 @@ function render(progress) {
 }
 
 async function refresh() {
-  const response = await fetch(`/api/imports/${list.dataset.id}`, { headers: { accept: "application/json" } });
-  if (response.status === 401) return location.reload();
-  const answer = await response.json();
-  if (!response.ok) throw new Error(answer.detail);
+  const answer = await ask(`api/imports/${list.dataset.id}`);
   const before = row.progress;
   row.update(answer);
   render(answer);
@@ -64,7 +62,7 @@ async function poll() {
     // What has ended stays; only its relative time goes on.
     if (isEnd(await refresh())) return setInterval(() => row.updateTime(), 10000);
   } catch (error) {
-    notice.textContent = error instanceof TypeError ? "The server does not answer. What you see may be old; trying again." : error.message;
+    notice.textContent = words(error);
     notice.hidden = false;
   }
   setTimeout(poll, 1000);

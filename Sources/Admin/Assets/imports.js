@@ -2,6 +2,7 @@
 
 import { number } from "./format.js";
 import { Row, countsSentence, isEnd, keyOf } from "./row.js";
+import { ask, at, words } from "./server.js";
 
 const list = document.getElementById("imports");
 const empty = document.getElementById("empty");
@@ -54,15 +55,12 @@ function turnPages(answer) {
 }
 
 function place(link, target, exists) {
-  if (exists) link.href = `/?page=${target}`;
+  if (exists) link.href = at(`?page=${target}`);
   else link.removeAttribute("href");
 }
 
 async function refresh() {
-  const response = await fetch(`/api/imports?page=${page}`, { headers: { accept: "application/json" } });
-  if (response.status === 401) return location.reload();
-  const answer = await response.json();
-  if (!response.ok) throw new Error(answer.detail);
+  const answer = await ask(`api/imports?page=${page}`);
   arrange(answer.items);
   empty.hidden = answer.total > 0 || answer.degraded === true;
   turnPages(answer);
@@ -75,7 +73,7 @@ async function poll() {
   try {
     pause = await refresh();
   } catch (error) {
-    say(error instanceof TypeError ? "The server does not answer. What you see may be old; trying again." : error.message);
+    say(words(error));
   }
   setTimeout(poll, document.hidden ? quietPause : pause);
 }

@@ -2,6 +2,7 @@
 // jumps, and focus and selection stay.
 
 import { duration, exact, number, plural, rate, relative, size } from "./format.js";
+import { at } from "./server.js";
 
 const words = {
   waiting: "Waiting", queued: "Queued", running: "Running",
@@ -31,7 +32,7 @@ function show(node, visible) {
 }
 
 /** A path relative to the outbox as a link; file names may hold anything. */
-const outboxLink = (path) => `/outbox/${path.split("/").map(encodeURIComponent).join("/")}`;
+const outboxLink = (path) => at(`outbox/${path.split("/").map(encodeURIComponent).join("/")}`);
 
 export function countsSentence(progress) {
   const { rows } = progress;
@@ -67,7 +68,7 @@ export class Row {
     this.node.dataset.state = progress.state;
     setText(this.file, progress.file);
     this.file.title = progress.file;
-    if (progress.id) this.file.href = `/imports/${progress.id}`;
+    if (progress.id) this.file.href = at(`imports/${progress.id}`);
     setText(this.pill, words[progress.state] ?? progress.state);
     this.pill.dataset.state = progress.state;
     show(this.preview, progress.dry_run);

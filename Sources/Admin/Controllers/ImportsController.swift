@@ -12,9 +12,7 @@ struct ImportsController {
     }
 
     @Sendable private func list(_ request: Request, _ context: AdminContext) async throws -> Response {
-        let page = try request.queryNumber("page", in: 1...1_000_000_000, standard: 1)
-        let perPage = try request.queryNumber("per_page", in: 1...200, standard: 20)
-        return try await Response(json: overview.page(page, perPage: perPage))
+        try await Response(json: overview.page(PageRequest(request, perPage: 20)))
     }
 
     @Sendable private func find(_ request: Request, _ context: AdminContext) async throws -> Response {

@@ -12,10 +12,10 @@ struct PagesController {
     }
 
     @Sendable private func imports(_ request: Request, _ context: AdminContext) throws -> Response {
-        try pages.imports(inboxPath: inboxPath)
+        try pages.imports(request, inboxPath: inboxPath)
     }
 
     @Sendable private func importDetails(_ request: Request, _ context: AdminContext) async throws -> Response {
-        try await pages.importDetails(overview.require(request, context))
+        try await pages.importDetails(request, overview.require(request, context))
     }
 }

@@ -34,17 +34,16 @@ struct ImportOverview: Sendable {
     }
 
     /// One page: what waits in the inbox first, then drops, newest first.
-    func page(_ page: Int, perPage: Int) async throws -> ImportPage {
+    func page(_ request: PageRequest) async throws -> ImportPage {
         let waiting = try await offThread { [waitingFiles] in waitingFiles.scan() }
-        let slice = Slice(page: page, perPage: perPage, before: waiting.count)
-        let shown = Array(waiting.dropFirst((page - 1) * perPage).prefix(perPage))
+        let slice = Slice(request, before: waiting.count)
+        let shown = Array(waiting.dropFirst(request.offset).prefix(request.perPage))
         do {
             let (stored, total) = try await database.run(within: ImportOverview.patience) { try slice.read($0) }
-            let items = shown + (try await merged(stored))
-            return ImportPage(items: items, total: waiting.count + total, page: page, perPage: perPage)
+            return ImportPage(shown + (try await merged(stored)), total: waiting.count + total, of: request)
         } catch let error as DatabaseUnavailable {
             let (stored, total) = try await offThread { [outbox] in slice.read(outbox) }
-            var result = ImportPage(items: shown + stored, total: waiting.count + total, page: page, perPage: perPage)
+            var result = ImportPage(shown + stored, total: waiting.count + total, of: request)
             (result.degraded, result.reason) = (true, error.reason)
             return result
         }
@@ -72,10 +71,10 @@ private struct Slice: Sendable {
     let offset: Int
     let count: Int
 
-    init(page: Int, perPage: Int, before: Int) {
-        let start = (page - 1) * perPage - before
+    init(_ request: PageRequest, before: Int) {
+        let start = request.offset - before
         offset = max(0, start)
-        count = min(perPage, max(0, start + perPage))
+        count = min(request.perPage, max(0, start + request.perPage))
     }
 
     func read(_ connection: Connection) throws -> (items: [ImportProgress], total: Int) {

@@ -22,11 +22,18 @@ struct Assets: Sendable {
 
     private let byName: [String: Asset] = [
         "admin.css": Asset(PackageResources.admin_css, style),
+        "server.js": Asset(PackageResources.server_js, script),
         "format.js": Asset(PackageResources.format_js, script),
         "health.js": Asset(PackageResources.health_js, script),
         "row.js": Asset(PackageResources.row_js, script),
         "imports.js": Asset(PackageResources.imports_js, script),
         "import.js": Asset(PackageResources.import_js, script),
+        "webhooks.css": Asset(PackageResources.webhooks_css, style),
+        "webhooks.js": Asset(PackageResources.webhooks_js, script),
+        "webhook.js": Asset(PackageResources.webhook_js, script),
+        "attempts.js": Asset(PackageResources.attempts_js, script),
+        "deliveries.js": Asset(PackageResources.deliveries_js, script),
+        "import-deliveries.js": Asset(PackageResources.import_deliveries_js, script),
         "icon.svg": Asset(PackageResources.icon_svg, "image/svg+xml"),
     ]
 

@@ -13,33 +13,44 @@ struct PageTemplates: Sendable {
         let templates: [(String, [UInt8])] = [
             ("frame", PackageResources.frame_mustache), ("imports", PackageResources.imports_mustache),
             ("import", PackageResources.import_mustache), ("problem", PackageResources.problem_mustache),
+            ("webhooks", PackageResources.webhooks_mustache), ("webhook", PackageResources.webhook_mustache),
         ]
         for (name, bytes) in templates { try library.register(String(decoding: bytes, as: UTF8.self), named: name) }
         self.library = library
     }
 
-    func imports(inboxPath: String) throws -> Response {
-        try page("imports", ["title": "Imports", "inbox": inboxPath])
+    func imports(_ request: Request, inboxPath: String) throws -> Response {
+        try page("imports", request, ["title": "Imports", "inbox": inboxPath])
     }
 
-    func importDetails(_ progress: ImportProgress) throws -> Response {
-        try page("import", ["title": progress.file, "id": progress.id ?? ""])
+    func importDetails(_ request: Request, _ progress: ImportProgress) throws -> Response {
+        try page("import", request, ["title": progress.file, "id": progress.id ?? ""])
     }
 
-    func problem(_ problem: Problem) throws -> Response {
-        var response = try page("problem", ["title": problem.title, "detail": problem.detail], status: problem.status)
+    func problem(_ request: Request, _ problem: Problem) throws -> Response {
+        let values = ["title": problem.title, "detail": problem.detail]
+        var response = try page("problem", request, values, status: problem.status)
         response.headers.append(contentsOf: problem.headers)
         return response
     }
 
-    private func page(
-        _ name: String, _ values: [String: String], status: HTTPResponse.Status = .ok
+    /// A page by its template's name. `root` is added to the values: the way from the page to the server's first page,
+    /// so that links are right wherever a proxy puts the server.
+    func page(
+        _ name: String, _ request: Request, _ values: [String: String], status: HTTPResponse.Status = .ok
     ) throws -> Response {
+        let values = values.merging(["root": PageTemplates.root(from: request.uri.path)]) { given, _ in given }
         guard let html = library.render(values, withTemplate: name) else {
             throw Problem(.internalServerError, "This page cannot be shown.")
         }
         return Response(
             status: status, headers: [.contentType: "text/html; charset=utf-8", .cacheControl: "no-store"],
             body: ResponseBody(byteBuffer: ByteBuffer(string: html)))
+    }
+
+    /// `/products` → `./`, `/imports/ID` → `../`
+    static func root(from path: String) -> String {
+        let depth = path.utf8.count { $0 == UInt8(ascii: "/") } - 1
+        return depth < 1 ? "./" : String(repeating: "../", count: depth)
     }
 }

@@ -13,7 +13,7 @@ struct ErrorResponses: RouterMiddleware {
             return try await next(request, context)
         } catch {
             let problem = ErrorResponses.problem(error, context)
-            return try wantsPage(request) ? pages.problem(problem) : problem.response()
+            return try wantsPage(request) ? pages.problem(request, problem) : problem.response()
         }
     }
 

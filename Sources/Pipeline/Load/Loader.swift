@@ -37,6 +37,8 @@ struct Loader: ~Copyable {
     private(set) var merged = 0
     /// Rows whose key came again later in the file. Known once `load` has returned.
     private(set) var duplicates = 0
+    /// Told of every product that is about to be overwritten; nil when nobody listens.
+    var feed: ChangeFeed?
 
     init(
         _ connection: Connection, _ parsed: consuming ParsedFile, progress: ProgressTracker
@@ -204,6 +206,7 @@ struct Loader: ~Copyable {
 
     private mutating func flush(_ batch: inout ProductBatch, activeGiven: Bool) throws {
         guard batch.count > 0 else { return }
+        try feed?.keepOld(keys: batch.keys)
         let (inserted, overwritten) = try store.merge(batch, columns, activeGiven: activeGiven)
         counts.created += inserted
         counts.updated += overwritten
@@ -234,6 +237,7 @@ struct Loader: ~Copyable {
             try append(change.entry, id: change.id, to: &batch)
             pending.append(change)
             guard batch.isFull || number == changes.count - 1 else { continue }
+            try feed?.keepOld(ids: batch.ids)
             let written = try store.update(batch, columns)
             done += pending.count
             progress.loaded(done, of: parsed.table.count)
