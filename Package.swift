@@ -70,6 +70,7 @@ let package = Package(
                 "Catalog", "Postgres", "CLinux", asyncHTTPClient, nioCore, nioPosix, nioHTTP1, nioSSL, lifecycle,
                 logging, system, crypto,
             ],
+            resources: [.embedInCode("Assets")],
             swiftSettings: settings),
         .target(
             name: "Watcher",

@@ -9,7 +9,7 @@ struct KeyTable: ~Copyable {
     struct Row {
         let location: RowStore.Location
         let length: Int
-        /// Its place in the file: of rows with the same key the last one wins.
+        /// Its place in the file, which is its line: of rows with the same key the last one wins.
         let sequence: Int
         let activeIsBlank: Bool
     }
@@ -50,6 +50,7 @@ struct KeyTable: ~Copyable {
     private(set) var sortedCount = 0
     private(set) var isSorted = false
     private var nextUnsorted = 0
+    private var repeated = RepeatedKeys()
     private var rangeEnds: ArraySlice<Int> = []
     /// Bytes that all keys begin with; `Entry.prefix` starts behind them.
     private(set) var commonPrefix = 0
@@ -122,6 +123,9 @@ struct KeyTable: ~Copyable {
         return rest >= 8 ? word : word & (UInt64.max << UInt64(64 - 8 * rest))
     }
 
+    /// The keys that the file has most often. Known once all rows are sorted.
+    var repeatedSKUs: [ImportFacts.RepeatedSKU] { repeated.facts { key($0) } }
+
     // MARK: Sorting
 
     /// Puts the rows into key order and keeps, of rows with the same key, the one that came last in the file.
@@ -159,7 +163,10 @@ struct KeyTable: ~Copyable {
         let first = sortedCount
         for index in nextUnsorted..<end {
             // Equal keys are in file order here: each replaces the one before.
-            if sortedCount > first, sameKey(entries[sortedCount - 1], entries[index]) { sortedCount -= 1 }
+            if sortedCount > first, sameKey(entries[sortedCount - 1], entries[index]) {
+                sortedCount -= 1
+                repeated.replaced(entries[sortedCount], by: entries[index])
+            }
             entries[sortedCount] = entries[index]
             sortedCount += 1
         }

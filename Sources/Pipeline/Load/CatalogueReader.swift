@@ -17,6 +17,9 @@ struct CatalogueReader {
     /// What the catalogue looked like, to notice later that products were deleted meanwhile.
     private(set) var seen = ProductStore.Fingerprint()
     private(set) var highestID = 0
+    /// For the report.
+    private(set) var tally = ChangeTally()
+    var lostZeros = LostZeros()
 
     private let store: ProductStore
     let columns: ProductStore.Columns
@@ -51,7 +54,13 @@ struct CatalogueReader {
             for found in try store.find(keys: keys) {
                 let position = positions[try found[0, as: Int.self] - 1]
                 let entry = table.entries[position]
-                let isEqual = equals(found, try rows.read(entry.rowLocation, entry.rowLength), entry.activeIsBlank)
+                let tuple = try rows.read(entry.rowLocation, entry.rowLength)
+                let isEqual = equals(found, tuple, entry.activeIsBlank)
+                if !isEqual, let sku = found.bytes(2), let name = found.bytes(3), let text = found.bytes(4),
+                    let active = found.bytes(5)
+                {
+                    noteChange((sku, name, text, active), Tuple(tuple), entry)
+                }
                 table.entries[position].fate = isEqual ? .unchanged : .changed
                 let id: Int = try found[1]
                 if isEqual {
@@ -63,6 +72,11 @@ struct CatalogueReader {
             }
             try progress(positions.last! + 1)
         }
+        try lostZeros.lookUpNew(table, store)
+    }
+
+    mutating func noteChange(_ old: (Cell, Cell, Cell, Cell), _ new: Tuple, _ entry: KeyTable.Entry) {
+        tally.take(old: old, new: new, columns, activeIsBlank: entry.activeIsBlank, line: Int(entry.sequence))
     }
 
     /// Calls `body` with the keys of the rows and their positions, in batches of bounded size.

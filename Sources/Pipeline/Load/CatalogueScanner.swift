@@ -36,7 +36,8 @@ struct CatalogueScanner {
         let key = stream == .withoutKeys ? nil : field(message, &at)
         let tail = UnsafeRawBufferPointer(rebasing: message[at...])
         guard let position = key.map({ table.find($0, hint: hint) }) ?? find(field(message, &at), in: table) else {
-            return
+            var start = 0
+            return reader.lostZeros.look(field(tail, &start), table)
         }
         hint = position + 1
         let entry = table.entries[position]
@@ -45,6 +46,10 @@ struct CatalogueScanner {
         let tuple = try rows.read(entry.rowLocation, entry.rowLength)
         let isEqual = isEqual(tail, tuple, activeIsBlank: entry.activeIsBlank)
         table.entries[position].fate = isEqual ? .unchanged : .changed
+        if !isEqual {
+            let old = Tuple(fields: tail)
+            reader.noteChange((old.sku, old.name, old.description, old.active), Tuple(tuple), entry)
+        }
         reader.found(position, id: id, isEqual: isEqual)
     }
 

@@ -82,6 +82,17 @@ struct Loader: ~Copyable {
         return counts
     }
 
+    // MARK: For the report
+
+    var changes: ImportFacts.Changes? { reader.tally.facts }
+    var repeatedSKUs: [ImportFacts.RepeatedSKU] { parsed.table.repeatedSKUs }
+
+    /// What looks like damage when rows and catalogue are seen together. To be asked after `load`.
+    func warnings() throws -> [ImportWarning] {
+        let lookAlikes = try LookAlikes(parsed.suspicions.unusual).warning(parsed.table, store)
+        return [reader.tally.warning, reader.lostZeros.warning(parsed.table), lookAlikes].compactMap(\.self)
+    }
+
     private mutating func compare(_ plan: LoadPlan, foldsASCII: Bool) throws {
         let progress = progress
         switch plan.name {

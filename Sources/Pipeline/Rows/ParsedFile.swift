@@ -21,6 +21,11 @@ struct ParsedFile: ~Copyable {
             directory: resultsFolder, source: source.descriptor, headerEnd: reader.header.source.upperBound)
     }
 
+    /// Signs of damage in the accepted rows; known once all records have been read.
+    var suspicions: RowSuspicions { reader.suspicions }
+
+    var header: ImportFacts.Header { ImportFacts.Header(reader.header, reader.dialect) }
+
     var format: ImportProgress.Format { ImportProgress.Format(header: reader.header, dialect: reader.dialect) }
 
     /// Reads all records: each is given its key and kept, or written to the rejects.

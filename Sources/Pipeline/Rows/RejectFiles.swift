@@ -12,12 +12,16 @@ struct RejectFiles: ~Copyable {
     private var rejects: BufferedFile?
     private var errors: BufferedFile?
     private(set) var count = 0
+    private(set) var groups = RejectGroups()
 
     init(directory: String, source: CInt, headerEnd: Int64) {
         self.directory = directory
         self.source = source
         self.header = 0..<headerEnd
     }
+
+    /// Bytes of the source up to the first record.
+    var headerEnd: Int { Int(header.upperBound) }
 
     var isEmpty: Bool { count == 0 }
 
@@ -30,6 +34,7 @@ struct RejectFiles: ~Copyable {
             (self.rejects, self.errors) = (rejects, errors)
         }
         count += 1
+        groups.add(line: record.line, record.rejection)
         try rejects?.copy(record.source, of: source)
         let rejection = record.rejection
         let fields = [

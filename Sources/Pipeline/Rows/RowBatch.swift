@@ -49,7 +49,7 @@ final class RowBatch: @unchecked Sendable {
 struct EncodedRow {
     /// Bytes of the tuple.
     let length: Int
-    /// The record's number in the file.
+    /// The record's place in the file: the line on which it begins.
     let sequence: Int
     let skuLength: Int
     let activeIsBlank: Bool

@@ -71,7 +71,7 @@ struct RowEncoder: ~Copyable {
         output.append(bigEndian: UInt8(value ? 1 : 0))
         return .accepted(
             EncodedRow(
-                length: output.count - start, sequence: record.number, skuLength: skuLength, activeIsBlank: isBlank))
+                length: output.count - start, sequence: record.line, skuLength: skuLength, activeIsBlank: isBlank))
     }
 
     /// The content of a field; with doubled quotes it is unescaped into a buffer that the next call reuses.

@@ -16,6 +16,8 @@ final class RowReader: @unchecked Sendable {
     private let source: SourceFile
     private let reader: CSVReader
     @exclusivity(unchecked) private var encoder: RowEncoder
+    /// Signs of damage in the rows that were accepted. To be read once all of them have been.
+    @exclusivity(unchecked) private(set) var suspicions: RowSuspicions
 
     /// Opens the source as CSV; no record has been read yet.
     ///
@@ -26,6 +28,7 @@ final class RowReader: @unchecked Sendable {
         header = reader.header
         encoder = RowEncoder(header: header)
         columns = encoder.columns
+        suspicions = RowSuspicions(columns)
     }
 
     /// How the file is written: final once all of it has been read.
@@ -79,7 +82,10 @@ final class RowReader: @unchecked Sendable {
             guard let record = try reader.next() else { return false }
             let start = batch.tuples.count
             switch encoder.encode(record, to: &batch.tuples) {
-            case .accepted(let row): batch.append(row)
+            case .accepted(let row):
+                let tuple = UnsafeRawBufferPointer(start: batch.tuples.base + start, count: row.length)
+                suspicions.look(tuple, sku: Cell(rebasing: tuple[row.sku]), line: record.line)
+                batch.append(row)
             case .rejected(let rejection):
                 batch.tuples.count = start
                 batch.append(RejectedRecord(record, rejection))
