@@ -28,6 +28,10 @@ struct Assets: Sendable {
         "row.js": Asset(PackageResources.row_js, script),
         "imports.js": Asset(PackageResources.imports_js, script),
         "import.js": Asset(PackageResources.import_js, script),
+        "upload.js": Asset(PackageResources.upload_js, script),
+        "rejects.js": Asset(PackageResources.rejects_js, script),
+        "products.js": Asset(PackageResources.products_js, script),
+        "product-row.js": Asset(PackageResources.product_row_js, script),
         "icon.svg": Asset(PackageResources.icon_svg, "image/svg+xml"),
     ]
 
