@@ -34,6 +34,10 @@ struct Assets: Sendable {
         "attempts.js": Asset(PackageResources.attempts_js, script),
         "deliveries.js": Asset(PackageResources.deliveries_js, script),
         "import-deliveries.js": Asset(PackageResources.import_deliveries_js, script),
+        "upload.js": Asset(PackageResources.upload_js, script),
+        "rejects.js": Asset(PackageResources.rejects_js, script),
+        "products.js": Asset(PackageResources.products_js, script),
+        "product-row.js": Asset(PackageResources.product_row_js, script),
         "icon.svg": Asset(PackageResources.icon_svg, "image/svg+xml"),
     ]
 
