@@ -7,7 +7,7 @@ struct LostZeros {
     /// Catalogue SKUs that are tried in vain before this is given up: it must stay cheap.
     private static let maximumTries = 50_000
     /// New SKUs that are looked up when the catalogue is not read as a whole.
-    private static let maximumLookups = 300
+    private static let maximumLookups = 100
     private static let longest = 14
 
     private struct Pair {

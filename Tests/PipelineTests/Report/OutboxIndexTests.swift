@@ -115,6 +115,21 @@ import Testing
         }
     }
 
+    @Test func findsTheFileThatIsKeptWithAnImport() async throws {
+        try await withOutbox { outbox in
+            let id = try end(outbox, "rejects.csv") { $0.files.source = "\($0.id!)/source-rejects.csv" }
+            #expect(outbox.keptSource(id) == nil, "it is not there")
+            let path = "\(outbox.folder(id))/source-rejects.csv"
+            try replaceFile(Array(path.utf8CString), Data(), temporary: "\(outbox.path)/.t", durable: false)
+            #expect(outbox.keptSource(id)?.path == path)
+            #expect(outbox.keptSource(id)?.file == FileName("rejects.csv"))
+            for foreign in ["../etc/passwd", "\(id)/", "\(ImportID.mint())/a.csv"] {
+                let other = try end(outbox, "x.csv") { $0.files.source = foreign }
+                #expect(outbox.keptSource(other) == nil, "\(foreign)")
+            }
+        }
+    }
+
     // MARK: Retention
 
     @Test func removesOnlyWhatEndedLongAgo() async throws {
