@@ -43,7 +43,7 @@ import TestSupport
                 }
                 let ids = Set(receiver.requests.map { $0.headers["webhook-id"] })
                 guard wrong.withLock({ $0 }) == 0, ids.count == deliveries, receiver.requests.count == deliveries else {
-                    throw WrongResult(message: "\(receiver.requests.count) requests, \(ids.count) ids, wrong: \(wrong)")
+                    throw WrongResult(message: "\(receiver.requests.count) requests with \(ids.count) ids")
                 }
                 return Double(deliveries) / seconds
             }
