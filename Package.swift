@@ -22,6 +22,9 @@ let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let mustache = Target.Dependency.product(name: "Mustache", package: "swift-mustache")
@@ -50,6 +53,8 @@ let package = Package(
         .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.0.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.80.0"),
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.20.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.30.0"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.30.0"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.3.0"),
     ],
     targets: [
@@ -63,7 +68,12 @@ let package = Package(
             name: "Catalog", dependencies: ["Postgres", logging],
             swiftSettings: settings),
         .target(
-            name: "Pipeline", dependencies: ["Catalog", "Postgres", "CLinux", logging, system, crypto],
+            name: "Pipeline",
+            dependencies: [
+                "Catalog", "Postgres", "CLinux", asyncHTTPClient, nioCore, nioPosix, nioHTTP1, nioSSL, lifecycle,
+                logging, system, crypto,
+            ],
+            resources: [.embedInCode("Assets")],
             swiftSettings: settings),
         .target(
             name: "Watcher",
@@ -87,7 +97,9 @@ let package = Package(
             swiftSettings: settings),
 
         .target(
-            name: "TestSupport", dependencies: ["Catalog", "Postgres", logging, system], path: "Tests/TestSupport",
+            name: "TestSupport",
+            dependencies: ["Catalog", "Postgres", nioCore, nioPosix, nioSSL, logging, system],
+            path: "Tests/TestSupport",
             swiftSettings: settings),
         .testTarget(
             name: "PostgresTests", dependencies: ["Postgres", "CLibPQ", "TestSupport", logging, system, subprocess],
@@ -96,7 +108,11 @@ let package = Package(
             name: "CatalogTests", dependencies: ["Catalog", "Postgres", "TestSupport", logging],
             swiftSettings: settings),
         .testTarget(
-            name: "PipelineTests", dependencies: ["Pipeline", "Catalog", "Postgres", "TestSupport", logging],
+            name: "PipelineTests",
+            dependencies: [
+                "Pipeline", "Catalog", "Postgres", "TestSupport", nioCore, nioPosix, nioHTTP1, nioSSL, lifecycle,
+                lifecycleTesting, logging,
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "WatcherTests",
@@ -120,5 +136,8 @@ let package = Package(
         .executableTarget(
             name: "ImportBenchmark", dependencies: ["Postgres", logging, system, subprocess],
             path: "Benchmarks/ImportBenchmark", swiftSettings: settings),
+        .executableTarget(
+            name: "WebhookBenchmark", dependencies: ["Pipeline", "Catalog", "Postgres", "TestSupport", logging],
+            path: "Benchmarks/WebhookBenchmark", swiftSettings: settings),
     ]
 )

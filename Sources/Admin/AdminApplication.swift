@@ -82,6 +82,9 @@ package enum AdminApplication {
         OpenAPIController().addRoutes(to: router)
         OutboxController(root: options.outboxPath).addRoutes(to: router)
         PagesController(pages: pages, overview: overview, inboxPath: options.inboxPath).addRoutes(to: router)
+        WebhooksController(database: database, options: options.webhooks).addRoutes(to: router)
+        DeliveriesController(database: database).addRoutes(to: router)
+        WebhookPagesController(pages: pages, database: database).addRoutes(to: router)
         AssetsController(assets: assets).addRoutes(to: router)
         return router
     }

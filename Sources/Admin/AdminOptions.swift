@@ -1,3 +1,4 @@
+package import Pipeline
 package import Postgres
 
 /// What the admin server is told: where to listen, who may come in, and what it shows.
@@ -18,6 +19,8 @@ package struct AdminOptions: Sendable {
     package var outboxPath: String
     /// A pool of its own: the server gives up waiting for a database that hangs, and must not take others' sessions.
     package var database: Database
+    /// How webhooks are tested; the same as they are delivered.
+    package var webhooks = WebhookOptions()
 
     package init(
         host: String = "127.0.0.1", port: Int = 8000, password: String? = nil, apiToken: String? = nil,

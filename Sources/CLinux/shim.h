@@ -4,10 +4,12 @@
 
 #include <pthread.h>
 #include <sys/types.h>
+#include <time.h>
 
 int renameat2(int, const char *, int, const char *, unsigned int);
 int pthread_setname_np(pthread_t, const char *);
 int syncfs(int);
+char *strptime(const char *, const char *, struct tm *);
 
 static const unsigned int CLINUX_RENAME_NOREPLACE = 1;
 static const int CLINUX_F_SETLEASE = 1024;

@@ -81,13 +81,15 @@ package struct ImportStore {
         try connection.query("SELECT pg_advisory_xact_lock(\(AdvisoryLock.load))")
     }
 
-    /// Records the end of an import: the numbers, and the whole progress object for filing away.
+    /// Records the end of an import: the numbers, the whole progress object for filing away, and in the same transaction
+    /// the event that announces it.
     ///
     /// - Returns: false when it had ended before, in which case nothing changes.
     @discardableResult
     package func end(_ id: ImportID, _ progress: ImportProgress) throws -> Bool {
         precondition(progress.state.isEnd, "only an end can be recorded")
-        let json = try String(decoding: progress.json(), as: UTF8.self)
+        guard connection.isInTransaction else { return try connection.transaction { try end(id, progress) } }
+        let json = try progress.json()
         let rows = progress.rows
         let result = try connection.query(
             """
@@ -96,10 +98,15 @@ package struct ImportStore {
                 updated = \(rows.updated), unchanged = \(rows.unchanged), duplicates = \(rows.duplicates),
                 rejected = \(rows.rejected), error_code = \(progress.error?.code.rawValue, as: .text),
                 error_message = \(progress.error?.message, as: .text), sha256 = \(progress.sha256, as: .text),
-                finished_at = \(progress.finishedAt, as: .timestamptz), progress = \(json)
+                finished_at = \(progress.finishedAt, as: .timestamptz),
+                progress = \(String(decoding: json, as: UTF8.self))
             WHERE id = \(id) AND state = 'queued'
             """)
-        return result.affected == 1
+        guard result.affected == 1 else { return false }
+        // Whatever ends an import ends it here, so every end has its event.
+        let event = progress.state == .completed ? EventType.importCompleted : .importFailed
+        try EventStore(connection).enqueue(event, json: json, importID: id)
+        return true
     }
 
     package func markFiled(_ id: ImportID) throws {
@@ -154,6 +161,27 @@ package struct ImportStore {
                 id: try row[0], file: FileName(bytes: try row[1, as: [UInt8].self]), dryRun: try row[2],
                 receivedAt: try row[3], ended: try json.map { try ImportProgress(json: Data($0.utf8)) })
         }
+    }
+
+    /// Imports that gave rejects back, newest first.
+    package func withRejects(before id: ImportID, limit: Int) throws -> [ImportID] {
+        try connection.query(
+            """
+            SELECT id FROM imports
+            WHERE rejected > 0 AND state = 'completed' AND NOT dry_run AND id < \(id) ORDER BY id DESC LIMIT \(limit)
+            """
+        ).map { try $0[0] }
+    }
+
+    /// How many rows the last completed import of a name had; nil when there was none.
+    package func rowsOfPrevious(_ file: FileName, before id: ImportID) throws -> Int? {
+        let rows = try connection.query(
+            """
+            SELECT read FROM imports
+            WHERE file_bytes = \(file.bytes) AND id < \(id) AND state = 'completed' AND NOT dry_run
+            ORDER BY id DESC LIMIT 1
+            """)
+        return try rows.first?[0]
     }
 
     /// One page of drops, newest first: what has ended as its final object, the rest as queued.

@@ -11,6 +11,7 @@ package enum Schema {
     static let migrations: [Migration] = [
         .products,
         .imports,
+        .webhooks,
     ]
 
     package static var currentVersion: Int { migrations.last!.version }

@@ -19,11 +19,28 @@ struct Services {
         var options = InboxOptions(inbox: settings.inbox, outbox: settings.outbox)
         options.settleSeconds = settings.settleSeconds
         options.scanSeconds = settings.scanSeconds
+        options.retentionDays = settings.retentionDays
         options.commandWorkFolder = settings.commandWorkFolder
         var pipeline = ImportPipeline.Options()
         pipeline.maximumRejectPercent = settings.maximumRejectPercent
         return InboxService(
             options: options, conninfo: database.conninfo, pipelineOptions: pipeline, logger: logger)
+    }
+
+    func webhooks() -> WebhookDelivery {
+        WebhookDelivery(
+            Services.webhookOptions(settings), conninfo: database.conninfo, logger: logger)
+    }
+
+    /// The same for those who send and those who test.
+    static func webhookOptions(_ settings: Settings) -> WebhookOptions {
+        var options = WebhookOptions()
+        options.allowed = settings.webhookAllow
+        options.retries = RetryPolicy(schedule: settings.webhookRetrySchedule)
+        options.timeoutSeconds = settings.webhookTimeoutSeconds
+        options.ownHost = settings.host
+        options.ownPort = settings.port
+        return options
     }
 
     func admin(_ onListening: @escaping @Sendable (ListeningAddress) async -> Void) throws -> any Service {
@@ -34,11 +51,12 @@ struct Services {
     /// - Throws: `CommandError` when the server must not start with these settings.
     @discardableResult
     static func adminOptions(_ settings: Settings, conninfo: String = "") throws -> AdminOptions {
-        let options = AdminOptions(
+        var options = AdminOptions(
             host: settings.host, port: settings.port, password: settings.adminPassword, apiToken: settings.apiToken,
             allowedHosts: settings.allowedHosts, trustedProxies: settings.trustedProxies, inboxPath: settings.inbox,
             outboxPath: settings.outbox,
             database: Database(conninfo))
+        options.webhooks = webhookOptions(settings)
         do {
             try options.validate()
         } catch {

@@ -2,6 +2,7 @@ import ArgumentParser
 import Configuration
 import Glibc
 import Logging
+import Pipeline
 import Postgres
 import SystemPackage
 
@@ -26,6 +27,10 @@ struct Settings: Sendable {
     var settleSeconds: Double
     var scanSeconds: Double
     var maximumRejectPercent: Int
+    var retentionDays: Int
+    var webhookAllow: [Allowance]
+    var webhookTimeoutSeconds: Double
+    var webhookRetrySchedule: [Double]
     var logLevel: Logger.Level?
 
     static func load(_ options: SettingsOptions) async throws -> Settings {
@@ -59,11 +64,12 @@ struct Settings: Sendable {
         settleSeconds = try values.seconds("IMPORTER_SETTLE_SECONDS", 0...3600) ?? 2
         scanSeconds = try values.seconds("IMPORTER_SCAN_SECONDS", 0.1...86400) ?? 5
         maximumRejectPercent = try values.integer("IMPORTER_MAX_REJECT_PERCENT", 0...100) ?? 50
+        retentionDays = try values.integer("IMPORTER_RETENTION_DAYS", 0...36500) ?? 30
         logLevel = try values.logLevel("IMPORTER_LOG_LEVEL")
-        // Of parts that are still to come, but a mistake in them is better said now than later.
-        _ = try values.integer("IMPORTER_RETENTION_DAYS", 0...36500)
-        _ = try values.seconds("IMPORTER_WEBHOOK_TIMEOUT_SECONDS", 1...300)
-        try values.checkSchedule("IMPORTER_WEBHOOK_RETRY_SCHEDULE")
+        webhookAllow = try values.allowances("IMPORTER_WEBHOOK_ALLOW")
+        webhookTimeoutSeconds = try values.seconds("IMPORTER_WEBHOOK_TIMEOUT_SECONDS", 1...300) ?? 15
+        webhookRetrySchedule =
+            try values.schedule("IMPORTER_WEBHOOK_RETRY_SCHEDULE") ?? RetryPolicy.standardSchedule
     }
 
     /// Where the import command keeps what it works on.
@@ -116,13 +122,22 @@ private struct Values {
         return text
     }
 
-    func checkSchedule(_ key: String) throws {
-        guard let text = text(key) else { return }
-        for step in text.split(separator: ",", omittingEmptySubsequences: false) {
-            let step = step.trimmingPrefix(" ")
-            guard let unit = step.last, "smhd".contains(unit), let count = Int(step.dropLast()), count > 0 else {
-                throw bad(key, text, "delays separated by commas, such as 5s,5m,2h,1d")
+    func schedule(_ key: String) throws -> [Double]? {
+        guard let text = text(key) else { return nil }
+        guard let schedule = RetryPolicy.schedule(text) else {
+            throw bad(key, text, "delays separated by commas, such as 5s,5m,2h,1d")
+        }
+        return schedule
+    }
+
+    func allowances(_ key: String) throws -> [Allowance] {
+        guard let text = text(key) else { return [] }
+        return try text.split(separator: ",").map { entry in
+            let entry = String(entry.trimmingPrefix { $0 == " " }.prefix { $0 != " " })
+            guard let allowance = Allowance(entry) else {
+                throw bad(key, text, "hosts, addresses or networks separated by commas, such as crm.local,10.1.0.0/16")
             }
+            return allowance
         }
     }
 

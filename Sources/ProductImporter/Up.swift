@@ -26,7 +26,7 @@ struct Up: AsyncParsableCommand {
                     Ctrl-C stops it.
                     """)
             }
-            try await services.run([admin, services.inbox()])
+            try await services.run([admin, services.webhooks(), services.inbox()])
         }
         Terminal.printLine("Stopped.")
     }

@@ -13,7 +13,7 @@ struct Watch: AsyncParsableCommand {
         let logger = settings.logger()
         try await DatabaseAccess.with(settings, waiting: true, logger: logger) { database in
             let services = Services(settings: settings, database: database, logger: logger)
-            try await services.run([services.inbox()])
+            try await services.run([services.webhooks(), services.inbox()])
         }
     }
 }

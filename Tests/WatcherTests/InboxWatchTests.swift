@@ -2,6 +2,7 @@ import Catalog
 import Glibc
 import Logging
 import Pipeline
+import Postgres
 import Synchronization
 import TestSupport
 import Testing

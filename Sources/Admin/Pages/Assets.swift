@@ -32,6 +32,12 @@ struct Assets: Sendable {
         "rejects.js": Asset(PackageResources.rejects_js, script),
         "products.js": Asset(PackageResources.products_js, script),
         "product-row.js": Asset(PackageResources.product_row_js, script),
+        "webhooks.css": Asset(PackageResources.webhooks_css, style),
+        "webhooks.js": Asset(PackageResources.webhooks_js, script),
+        "webhook.js": Asset(PackageResources.webhook_js, script),
+        "attempts.js": Asset(PackageResources.attempts_js, script),
+        "deliveries.js": Asset(PackageResources.deliveries_js, script),
+        "import-deliveries.js": Asset(PackageResources.import_deliveries_js, script),
         "icon.svg": Asset(PackageResources.icon_svg, "image/svg+xml"),
     ]
 

@@ -1,7 +1,7 @@
 internal import Synchronization
 
 /// Messages for one reader, who takes all that have come at once, or waits for the next until a deadline.
-final class Mailbox<Message: Sendable>: Sendable {
+package final class Mailbox<Message: Sendable>: Sendable {
     private struct State {
         var messages: [Message] = []
         var reader: CheckedContinuation<Void, Never>?
@@ -9,8 +9,10 @@ final class Mailbox<Message: Sendable>: Sendable {
 
     private let state = Mutex(State())
 
+    package init() {}
+
     /// From any thread.
-    func put(_ message: Message) {
+    package func put(_ message: Message) {
         let reader = state.withLock { state in
             state.messages.append(message)
             defer { state.reader = nil }
@@ -20,7 +22,7 @@ final class Mailbox<Message: Sendable>: Sendable {
     }
 
     /// What has come, oldest first. Empty when nothing came before the deadline or the task was cancelled.
-    func take(until deadline: ContinuousClock.Instant? = nil) async -> [Message] {
+    package func take(until deadline: ContinuousClock.Instant? = nil) async -> [Message] {
         let there = empty()
         guard there.isEmpty, !Task.isCancelled else { return there }
         guard let deadline else {
