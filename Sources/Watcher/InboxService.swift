@@ -247,7 +247,9 @@ package actor InboxService: Service {
                 }
             }
         }
+        let uploads = UploadFolder(inbox: options.inbox)
         for (job, _) in claimed {
+            uploads.removeTicket(job.id)
             logger.info("claimed", metadata: ["import.id": "\(job.id)", "import.file": "\(job.file)"])
         }
     }

@@ -118,21 +118,14 @@ struct RowEncoder: ~Copyable {
         return suspicious & 0x8080_8080_8080_8080 != 0
     }
 
-    /// Unicode's control characters: U+0000–U+001F, U+007F–U+009F.
     @inline(never)
     private func controlCharacter(_ cell: Cell) -> RowRejection? {
-        var previous: UInt8 = 0
-        for byte in cell {
-            if byte < 0x20 || byte == 0x7F || (previous == 0xC2 && byte < 0xA0) {
-                return RowRejection(
-                    code: .controlCharacter, column: columnNames[sku],
-                    message: "The SKU contains an invisible control character, such as a tab or a line break. "
-                        + "Retype the SKU and drop rejects.csv again.",
-                    value: shown(cell))
-            }
-            previous = byte
-        }
-        return nil
+        guard hasControlCharacter(cell) else { return nil }
+        return RowRejection(
+            code: .controlCharacter, column: columnNames[sku],
+            message: "The SKU contains an invisible control character, such as a tab or a line break. "
+                + "Retype the SKU and drop rejects.csv again.",
+            value: shown(cell))
     }
 
     /// Appends length and text; a blank cell or a column that the file lacks is an empty text.
