@@ -1,7 +1,8 @@
 internal import Postgres
 
 /// Single products, changed by hand: the only code that creates, updates or deletes them outside of imports. Every
-/// call belongs inside a transaction of the caller's, and takes values that have been checked.
+/// call belongs inside a transaction of the caller's, and takes values that have been checked. The event that webhooks
+/// are told of is made in the same transaction.
 extension ProductStore {
     /// Some fields of a product; what is nil is left alone (or gets the column's default in a new product).
     package struct Change: Sendable, Equatable {
@@ -26,7 +27,7 @@ extension ProductStore {
     /// - Throws: `SKUTaken`.
     package func create(_ new: Change) throws -> Product {
         let sku = new.sku ?? ""
-        return try unlessTaken(sku) {
+        let product = try unlessTaken(sku) {
             try Product(
                 connection.query(
                     """
@@ -35,6 +36,8 @@ extension ProductStore {
                     RETURNING \(Product.columns)
                     """)[0])
         }
+        try EventStore(connection).enqueue(.productCreated, data: product)
+        return product
     }
 
     /// Overwrites what `change` brings, if anything of it differs.
@@ -61,6 +64,7 @@ extension ProductStore {
                     WHERE p.id = \(id) RETURNING \(Product.columns)
                     """)[0])
         }
+        try EventStore(connection).enqueue(.productUpdated, data: product)
         return (product, true)
     }
 
@@ -68,14 +72,18 @@ extension ProductStore {
     package func delete(_ id: Int) throws -> Product? {
         try limitWaiting()
         let rows = try connection.query("DELETE FROM products p WHERE p.id = \(id) RETURNING \(Product.columns)")
-        return try rows.first.map(Product.init)
+        let product = try rows.first.map(Product.init)
+        if let product { try EventStore(connection).enqueue(.productDeleted, data: product) }
+        return product
     }
 
     /// Deletes all products, row by row: a running import goes on, and who reads sees all of them or none.
     ///
     /// - Returns: how many there were.
     package func clear() throws -> Int {
-        try connection.query("DELETE FROM products").affected
+        let count = try connection.query("DELETE FROM products").affected
+        try EventStore(connection).enqueue(.productsCleared, data: ["deleted": count])
+        return count
     }
 
     package func find(_ id: Int) throws -> Product? {

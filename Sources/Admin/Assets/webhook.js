@@ -24,8 +24,8 @@ function renderBanner() {
     text = webhook.disabled_reason
       ? `This webhook was switched off: ${webhook.disabled_reason}` : "This webhook is off. Nothing is sent to it.";
   } else if (webhook.failures > 0) {
-    const since = webhook.failing_since ? ` since ${relative(webhook.failing_since)}` : "";
-    text = `${plural(webhook.failures, "attempt")} failed${since}, and none was accepted. Failed messages are sent again; after five days without success the webhook is switched off.`;
+    const first = webhook.failing_since ? `, the first of them ${relative(webhook.failing_since)}` : "";
+    text = `${plural(webhook.failures, "attempt")} failed in a row${first}. Messages are sent again; after five days without success the webhook is switched off.`;
   }
   banner.textContent = text;
   banner.hidden = text === "";

@@ -119,18 +119,21 @@ import Testing
     @Test func idsAreDrawnOneByOneWhileAnotherTransactionDraws() async throws {
         try await ImportRun.with { run in
             let other = Session(run.database.conninfo)
-            let drawn = Handoff<Void>()
             let release = Handoff<Void>()
             let holder = Task {
                 try await other.run { connection in
                     try connection.transaction {
                         try connection.query("INSERT INTO products (sku) VALUES ('theirs')")
-                        drawn.put(())
                         _ = release.take()
                     }
                 }
             }
-            await Task.detached { _ = drawn.take() }.value
+            try await waitUntil(
+                run,
+                """
+                SELECT count(*) > 0 FROM pg_locks WHERE relation = 'products_id_seq'::regclass
+                    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+                """)
             let end = try await run("sku,name\n" + (0..<12_000).map { "P-\($0),n\n" }.joined())
             release.put(())
             try await holder.value
