@@ -86,7 +86,7 @@ import Testing
         try await fixture.serve(options) { client in
             #expect(try await post(client, "/api/imports/\(id)/apply", "{}").status == .accepted)
             unlink("\(fixture.inbox)/winter.csv")
-            try await options.database.withConnection { try $0.query("DELETE FROM products") }
+            try await options.database.withConnection { _ = try $0.query("DELETE FROM products") }
             let refused = try await post(client, "/api/imports/\(id)/apply", "{}")
             #expect(refused.status == .conflict && refused.text.contains("has changed since this preview"))
             #expect(try await post(client, "/api/imports/\(id)/apply", #"{"anyway":true}"#).status == .accepted)
