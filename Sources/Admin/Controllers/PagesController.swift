@@ -13,7 +13,6 @@ struct PagesController {
         router.resource("/products", [.get: products])
         // Where the pages used to be.
         router.resource("/static/products.html", [.get: { _, _ in Self.moved(to: "../products") }])
-        router.resource("/static/webhooks.html", [.get: { _, _ in Self.moved(to: "../webhooks") }])
     }
 
     private static func moved(to location: String) -> Response {
