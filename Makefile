@@ -29,9 +29,10 @@ build: prepare ## the release binary; prints where it is
 	@swift build $(RELEASE)
 	@echo "$$(swift build $(RELEASE) --show-bin-path)/product-importer"
 
-test: prepare-test ## all tests
+test: prepare-test ## all tests, the pages in a browser included
 	@swift build --product product-importer
 	@swift test
+	@Tests/Browser/run "$$(swift build --show-bin-path)/product-importer"
 
 bench: prepare-test ## the benchmark: ratios against psql, beside their goals
 	@swift build $(RELEASE)

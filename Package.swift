@@ -19,7 +19,9 @@ let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
 let hummingbirdTesting = Target.Dependency.product(name: "HummingbirdTesting", package: "hummingbird")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
@@ -50,6 +52,7 @@ let package = Package(
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
         .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.0.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.80.0"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.20.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.30.0"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.30.0"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.3.0"),
@@ -70,6 +73,7 @@ let package = Package(
                 "Catalog", "Postgres", "CLinux", asyncHTTPClient, nioCore, nioPosix, nioHTTP1, nioSSL, lifecycle,
                 logging, system, crypto,
             ],
+            resources: [.embedInCode("Assets")],
             swiftSettings: settings),
         .target(
             name: "Watcher",
@@ -78,8 +82,9 @@ let package = Package(
         .target(
             name: "Admin",
             dependencies: [
-                "Pipeline", "Catalog", "Postgres", hummingbird, hummingbirdCore, mustache, nioCore, nioPosix, httpTypes,
-                logging, system, crypto,
+                "Pipeline", "Catalog", "Postgres", hummingbird, hummingbirdCore, mustache, nioCore, nioPosix,
+                nioHTTPTypes,
+                httpTypes, lifecycle, logging, system, crypto,
             ],
             resources: [.embedInCode("Assets")],
             swiftSettings: settings),
@@ -121,7 +126,7 @@ let package = Package(
             name: "AdminTests",
             dependencies: [
                 "Admin", "Pipeline", "Catalog", "Postgres", "TestSupport", hummingbird, hummingbirdTesting, httpTypes,
-                nioCore, logging, system,
+                nioCore, nioEmbedded, nioHTTPTypes, logging, system,
             ],
             swiftSettings: settings),
         .testTarget(

@@ -8,7 +8,8 @@ import SystemPackage
 ///
 /// ```
 /// ImportBenchmark generate [--quick]
-/// ImportBenchmark measure [--quick] [--pairs N] [--only WORD] [--strict] --importer PROGRAM
+/// ImportBenchmark measure [--quick] [--pairs N] [--only WORD] [--settings standard|embedded] [--strict]
+///     --importer PROGRAM
 /// ```
 ///
 /// Generating is a run of its own because it takes memory: what Linux reports as a process's maximum includes that of
@@ -39,13 +40,14 @@ import SystemPackage
         defer { scratch.remove() }
         var logger = Logger(label: "benchmark") { StreamLogHandler.standardError(label: $0) }
         logger.logLevel = .warning
-        let cluster = try await scratch.startCluster(logger)
+        let cluster = try await scratch.startCluster(options.settings, logger)
         let bench = Workbench(
             sizes: options.sizes, files: files, scratch: scratch.path, importer: options.importer,
             database: cluster.connectionString)
         let outcome: Result<Results, any Error>
         do {
-            outcome = .success(try await Measurement(bench: bench, only: options.only).run())
+            let measurement = Measurement(bench: bench, only: options.only, settings: options.settings)
+            outcome = .success(try await measurement.run())
         } catch {
             outcome = .failure(error)
         }
@@ -66,10 +68,11 @@ private struct Measurement {
     let bench: Workbench
     /// Only the parts whose title has this word.
     let only: String?
+    let settings: ServerSettings
 
     func run() async throws -> Results {
         var results = Results()
-        results.notes.append(Machine.description(server: try await bench.serverVersion()))
+        results.notes.append(Machine.description(server: try await bench.serverVersion(), settings: settings))
         try bench.migrate()
         for file in [bench.files.records, bench.files.changed, bench.files.deduplicated] { bench.warm(file) }
         let load = LoadLines(bench: bench)
@@ -120,6 +123,7 @@ private struct Options {
     let command: Command
     var sizes = Sizes.full
     var only: String?
+    var settings = ServerSettings.standard
     var isStrict = false
     var importer = ""
     var folder = ".bench/full"
@@ -143,6 +147,11 @@ private struct Options {
                 }
                 pairs = number
             case "--only": only = words.popFirst()
+            case "--settings":
+                guard let name = words.popFirst(), let settings = ServerSettings(rawValue: name) else {
+                    throw BenchmarkError("--settings takes standard or embedded.")
+                }
+                self.settings = settings
             case "--importer": importer = words.popFirst() ?? ""
             default: throw BenchmarkError("There is no option \(option).")
             }

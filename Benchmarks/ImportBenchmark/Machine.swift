@@ -2,12 +2,12 @@ import Glibc
 
 /// The machine in general words: what a reader needs to compare numbers, and nothing that tells which machine it is.
 enum Machine {
-    static func description(server: String) -> String {
+    static func description(server: String, settings: ServerSettings) -> String {
         let memory = readTextFile("/proc/meminfo").flatMap { field("MemTotal", in: $0) }?.split(separator: " ").first
             .flatMap { Int($0) }
         let gigabytes = memory.map { "\(Int((Double($0) / 1_048_576).rounded())) GB" } ?? "unknown"
         return "\(sysconf(Int32(_SC_NPROCESSORS_ONLN))) cores (\(processor)), \(gigabytes) of memory, "
-            + "PostgreSQL \(server.prefix { $0 != " " }), Linux \(kernel)"
+            + "PostgreSQL \(server.prefix { $0 != " " }) with \(settings.rawValue) settings, Linux \(kernel)"
     }
 
     /// The family, without the model's number: "AMD EPYC", "Intel Xeon".

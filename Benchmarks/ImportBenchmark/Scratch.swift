@@ -24,14 +24,15 @@ struct Scratch {
     /// Starts a new cluster; what an interrupted benchmark has left is stopped and removed first.
     ///
     /// Autovacuum is off, because it would visit one competitor and not the other. Its work is done before each run.
-    func startCluster(_ logger: Logger) async throws -> EmbeddedCluster {
+    func startCluster(_ settings: ServerSettings, _ logger: Logger) async throws -> EmbeddedCluster {
         if access("\(cluster)/data/PG_VERSION", F_OK) == 0 {
             await (try? EmbeddedCluster.start(directory: FilePath(cluster), logger: logger))?.stop()
         }
         remove()
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         return try await EmbeddedCluster.start(
-            directory: FilePath(cluster), settings: ["autovacuum": "off"], logger: logger)
+            directory: FilePath(cluster), settings: settings.overrides.merging(["autovacuum": "off"]) { $1 },
+            logger: logger)
     }
 
     func remove() {
@@ -40,5 +41,23 @@ struct Scratch {
             try? FileManager.default.removeItem(atPath: target)
         }
         try? FileManager.default.removeItem(atPath: path)
+    }
+}
+
+/// How the server is set up while everybody is measured.
+enum ServerSettings: String {
+    /// As PostgreSQL comes: the floors and goals were measured so, and most external servers are like this.
+    case standard
+    /// As the embedded cluster is tuned, which helps the competitors as well.
+    case embedded
+
+    /// What undoes the embedded cluster's tuning (PostgreSQL 15, "Server Configuration").
+    var overrides: [String: String] {
+        guard self == .standard else { return [:] }
+        return [
+            "shared_buffers": "128MB", "maintenance_work_mem": "64MB", "max_wal_size": "1GB", "min_wal_size": "80MB",
+            "wal_buffers": "-1", "wal_compression": "off", "checkpoint_timeout": "5min", "wal_level": "replica",
+            "max_wal_senders": "10", "jit": "on", "log_checkpoints": "on",
+        ]
     }
 }

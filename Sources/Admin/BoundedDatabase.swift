@@ -67,6 +67,7 @@ struct DatabaseUnavailable: Error {
     init(_ error: PostgresError) {
         switch error.sqlState {
         case "42P01": reason = "The database has no tables for imports yet. Run product-importer migrate."
+        case "55P03": reason = "An import is writing this just now. Try again in a moment."
         case "57014": reason = "The database takes too long to answer."
         default:
             let opening = error.isTransient ? "The database cannot be reached" : "The database refuses"

@@ -16,3 +16,15 @@ package struct FileName: Hashable, Sendable, CustomStringConvertible {
         description.unicodeScalars.contains { $0.properties.generalCategory == .control }
     }
 }
+
+/// As a list of bytes: a name need not be a text.
+extension FileName: Codable {
+    package init(from decoder: any Decoder) throws {
+        self.init(bytes: try decoder.singleValueContainer().decode([UInt8].self))
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var value = encoder.singleValueContainer()
+        try value.encode(bytes)
+    }
+}

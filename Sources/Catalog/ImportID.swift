@@ -40,3 +40,18 @@ extension ImportID: PostgresEncodable, PostgresDecodable {
         self.init(uuid: try UUID(postgres: bytes))
     }
 }
+
+extension ImportID: Codable {
+    package init(from decoder: any Decoder) throws {
+        let text = try decoder.singleValueContainer().decode(String.self)
+        guard let id = ImportID(text) else {
+            throw DecodingError.dataCorrupted(.init(codingPath: decoder.codingPath, debugDescription: "no import id"))
+        }
+        self = id
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var value = encoder.singleValueContainer()
+        try value.encode(description)
+    }
+}

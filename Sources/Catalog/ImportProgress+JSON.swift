@@ -24,11 +24,14 @@ extension ImportProgress {
         try values.encode(files, forKey: .files)
         try values.encode(format, forKey: .format)
         try values.encode(plan, forKey: .plan)
+        try values.encode(warnings, forKey: .knownWarnings)
+        try values.encodeIfPresent(repairs, forKey: .repairs)
         try values.encodeIfPresent(previousID, forKey: .previousID)
     }
 
     enum CodingKeys: String, CodingKey {
-        case schema, id, file, state, stage, percent, message, bytes, rows, sha256, error, files, format, plan
+        case schema, id, file, state, stage, percent, message, bytes, rows, sha256, error, files, format, plan, repairs
+        case knownWarnings = "warnings"
         case dryRun = "dry_run"
         case receivedAt = "received_at"
         case startedAt = "started_at"

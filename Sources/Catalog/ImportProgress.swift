@@ -88,6 +88,15 @@ package struct ImportProgress: Sendable, Equatable, Codable {
     package var files = Files()
     package var format: Format?
     package var plan: Plan?
+    /// What looks like damage in the file; nothing was rejected for it.
+    package var warnings: [ImportWarning] {
+        get { knownWarnings ?? [] }
+        set { knownWarnings = newValue }
+    }
+    /// Missing in objects of earlier versions.
+    var knownWarnings: [ImportWarning]?
+    /// Of mended rejects: the import that rejected them.
+    package var repairs: String?
     /// Of a file that is not claimed yet: the newest import of its name, whose pointer it has taken over.
     package var previousID: String?
 

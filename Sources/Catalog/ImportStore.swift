@@ -163,6 +163,27 @@ package struct ImportStore {
         }
     }
 
+    /// Imports that gave rejects back, newest first.
+    package func withRejects(before id: ImportID, limit: Int) throws -> [ImportID] {
+        try connection.query(
+            """
+            SELECT id FROM imports
+            WHERE rejected > 0 AND state = 'completed' AND NOT dry_run AND id < \(id) ORDER BY id DESC LIMIT \(limit)
+            """
+        ).map { try $0[0] }
+    }
+
+    /// How many rows the last completed import of a name had; nil when there was none.
+    package func rowsOfPrevious(_ file: FileName, before id: ImportID) throws -> Int? {
+        let rows = try connection.query(
+            """
+            SELECT read FROM imports
+            WHERE file_bytes = \(file.bytes) AND id < \(id) AND state = 'completed' AND NOT dry_run
+            ORDER BY id DESC LIMIT 1
+            """)
+        return try rows.first?[0]
+    }
+
     /// One page of drops, newest first: what has ended as its final object, the rest as queued.
     package func page(_ page: Int, perPage: Int) throws -> (items: [ImportProgress], total: Int) {
         let total: Int = try connection.query("SELECT count(*) FROM imports")[0][0]

@@ -5,7 +5,7 @@ internal import Glibc
 package import Logging
 package import Postgres
 
-/// Files an ended import away: rejects and source into `outbox/ID`, the final progress object, and the row marked.
+/// Files an ended import away: report, rejects and source into `outbox/ID`, the final progress object, and the row marked.
 /// Every step can be repeated, so that after a crash the whole is simply done again.
 package struct ImportFiling: Sendable {
     /// Inside the work folder: what is to be moved into the outbox.
@@ -24,6 +24,7 @@ package struct ImportFiling: Sendable {
     /// Adds the paths of what will lie in the import's folder, relative to the outbox.
     static func withFiles(_ progress: ImportProgress, _ job: ImportJob, rejects: Bool) -> ImportProgress {
         var progress = progress
+        progress.files.report = "\(job.id)/\(ReportPage.fileName)"
         if rejects {
             progress.files.rejects = "\(job.id)/\(RejectFiles.rejectsName)"
             progress.files.errors = "\(job.id)/\(RejectFiles.errorsName)"
@@ -53,6 +54,14 @@ package struct ImportFiling: Sendable {
         let folder = outbox.folder(job.id)
         try makeFolder(folder)
         let results = "\(job.workFolder)/\(ImportFiling.resultsFolder)"
+        let report = ReportFile(outbox)
+        do {
+            try moveFile(
+                Array("\(results)/\(ImportFacts.fileName)".utf8CString), to: Array(report.factsPath(job.id).utf8CString)
+            )
+        } catch let error as SystemError where error.code == ENOENT {
+            // It ended before there were any, or the machine crashed: the report does without.
+        }
         if end.files.rejects != nil {
             for name in [RejectFiles.rejectsName, RejectFiles.errorsName] {
                 try moveFile(
@@ -69,10 +78,24 @@ package struct ImportFiling: Sendable {
                 end.files.source = nil
             }
         }
+        end.files.report = "\(job.id)/\(ReportPage.fileName)"
+        try report.write(end, job.id)
+        noteRepair(end, report)
         try syncFolder(folder)
         try ProgressFile(outbox, file: job.file, id: job.id, dryRun: job.dryRun).write(end, durable: true)
         try syncFolder(outbox.path)
         removeWorkFolder(job)
+    }
+
+    /// The import stands whether or not the report of an earlier one can be written again.
+    private func noteRepair(_ end: ImportProgress, _ report: ReportFile) {
+        do {
+            try report.note(repair: end)
+        } catch {
+            logger.warning(
+                "the report of a repaired import could not be written",
+                metadata: ["import.id": "\(end.repairs ?? "")", "error": "\(error)"])
+        }
     }
 
     private func removeWorkFolder(_ job: ImportJob) {

@@ -121,13 +121,13 @@ package struct ImportPipeline: Sendable {
             } catch is CancellationError {
                 if cancellation.isRequested {
                     return try await end(
-                        job, tracker.ending(.cancelled, "Cancelled. Nothing was changed."), attempt: nil, logger)
+                        job, tracker, tracker.ending(.cancelled, "Cancelled. Nothing was changed."), logger)
                 }
                 try? await Task { try await session.run { try ImportStore($0).closeAttempt(job.id) } }.value
                 throw CancellationError()
             } catch let failure as ImportFailure {
                 return try await end(
-                    job, tracker.ending(.failed, failure.message, failure: failure), attempt: nil, logger)
+                    job, tracker, tracker.ending(.failed, failure.message, failure: failure), logger)
             } catch {
                 let reason = WaitReason(error)
                 guard reason.isTransient else {
@@ -135,7 +135,7 @@ package struct ImportPipeline: Sendable {
                     let failure = ImportFailure(
                         .internal, "The import failed: \(error). Nothing was changed. Drop the file again.")
                     return try await end(
-                        job, tracker.ending(.failed, failure.message, failure: failure), attempt: nil, logger)
+                        job, tracker, tracker.ending(.failed, failure.message, failure: failure), logger)
                 }
                 let delay = backoff.next(atLeast: reason.minimumSeconds(options))
                 logger.warning(
@@ -177,7 +177,6 @@ package struct ImportPipeline: Sendable {
         tracker.enter(.parse, "Reading the file")
         let source = try SourceFile(path: job.source)
         tracker.update { $0.bytes.total = source.identity.size }
-        let hash = source.startHashing()
         let foldsASCII = try products.foldsASCII()
         let results = "\(job.workFolder)/\(ImportFiling.resultsFolder)"
         try makeFolder(results)
@@ -186,17 +185,21 @@ package struct ImportPipeline: Sendable {
             parsed = try parse(source, job, results, products, foldsASCII, tracker, connection)
         } catch {
             // Also an import that failed or was cancelled says which bytes it was about.
-            let sha256 = try? hash.wait()
+            let sha256 = try? source.startHashing().wait()
             tracker.update { $0.sha256 = sha256 }
             throw error
         }
+        // Beside the load, of which the server does most; parsing keeps two threads busy itself.
+        let hash = source.startHashing()
+        try noteParsed(parsed, job, source, imports, tracker)
         if parsed.tooManyRejects(maximumPercent: options.maximumRejectPercent) {
             try parsed.rejects.finish()
             let failure = ImportPipeline.tooManyRejects(parsed.rejects.count, of: parsed.read)
             let sha256 = try hash.wait()
             tracker.update { $0.sha256 = sha256 }
             return try recordEnd(
-                imports, job, number, connection, tracker.ending(.failed, failure.message, failure: failure))
+                imports, job, number, connection, tracker,
+                tracker.ending(.failed, failure.message, failure: failure))
         }
 
         // Dedupe and load: the last row of each key wins. One transaction; its COMMIT is the effect.
@@ -204,12 +207,14 @@ package struct ImportPipeline: Sendable {
         let (read, rejected) = (parsed.read, parsed.rejects.count)
         try parsed.rejects.finish()
         var loader = Loader(connection, parsed, progress: tracker)
+        if !job.dryRun { try loader.reserveIDs() }
         do {
             return try connection.transaction {
                 guard try imports.lock(job.id, attempt: number) else { throw NotOurs() }
                 try imports.lockLoading { tracker.update { $0.message = "Waiting for another import to finish" } }
                 if !job.dryRun { loader.feed = try ChangeFeed(connection, job.id) }
                 let counts = try loader.load(foldsASCII: foldsASCII, dryRun: job.dryRun)
+                try noteLoaded(loader, job, products, tracker)
 
                 tracker.enter(.finish, "Finishing")
                 guard source.isUnchanged else { throw SourceChanged() }
@@ -223,6 +228,7 @@ package struct ImportPipeline: Sendable {
                 }
                 let end = tracker.ending(.completed, "")
                 let progress = ImportFiling.withFiles(ImportPipeline.summarized(end), job, rejects: rejected > 0)
+                try writeFacts(tracker, job, connection)
                 guard try imports.end(job.id, progress) else { throw NotOurs() }
                 try loader.feed?.enqueue()
                 return .ended(progress)
@@ -238,6 +244,10 @@ package struct ImportPipeline: Sendable {
     ) throws -> ParsedFile {
         do {
             var parsed = try ParsedFile(source, workFolder: job.workFolder, resultsFolder: results)
+            // Also an import that fails says how far it understood the file.
+            let (early, header) = (parsed.format, parsed.header)
+            tracker.update { $0.format = early }
+            tracker.note { $0.header = header }
             try parsed.readRecords(foldingBy: store, foldsASCII: foldsASCII) { bytes, rows, rejected in
                 try connection.canceller.check()
                 tracker.parsed(bytes: bytes, rows: rows, rejected: rejected)
@@ -248,6 +258,7 @@ package struct ImportPipeline: Sendable {
         } catch let error as InputError {
             // What a half-written file looks like says nothing: a file that changed meanwhile is read again.
             guard source.isUnchanged else { throw SourceChanged() }
+            noteFailure(error, source, tracker)
             throw try error.failure()
         }
     }
@@ -256,7 +267,7 @@ package struct ImportPipeline: Sendable {
 
     /// Records an end of `failed` or `cancelled`, waiting for the database if need be.
     private func end(
-        _ job: ImportJob, _ progress: ImportProgress, attempt: Int?, _ logger: Logger
+        _ job: ImportJob, _ tracker: ProgressTracker, _ progress: ImportProgress, _ logger: Logger
     ) async throws -> ImportProgress? {
         var backoff = Backoff()
         while true {
@@ -264,7 +275,7 @@ package struct ImportPipeline: Sendable {
                 // A task of its own: ends are recorded also when ours has been cancelled.
                 let end = try await Task {
                     try await session.run { connection in
-                        try recordEnd(ImportStore(connection), job, attempt, connection, progress)
+                        try recordEnd(ImportStore(connection), job, nil, connection, tracker, progress)
                     }
                 }.value
                 guard case .ended(let progress) = end else { return nil }
@@ -278,10 +289,12 @@ package struct ImportPipeline: Sendable {
     }
 
     private func recordEnd(
-        _ imports: ImportStore, _ job: ImportJob, _ attempt: Int?, _ connection: Connection, _ progress: ImportProgress
+        _ imports: ImportStore, _ job: ImportJob, _ attempt: Int?, _ connection: Connection, _ tracker: ProgressTracker,
+        _ progress: ImportProgress
     ) throws -> AttemptEnd {
         let rejects = progress.error?.code == .tooManyRejects
         let progress = ImportFiling.withFiles(progress, job, rejects: rejects)
+        try writeFacts(tracker, job, connection)
         return try connection.transaction {
             if let attempt { guard try imports.lock(job.id, attempt: attempt) else { return .notOurs } }
             return try imports.end(job.id, progress) ? .ended(progress) : .notOurs

@@ -98,6 +98,8 @@ package final class Connection {
     package var serverProcess: Int { Int(PQbackendPID(handle)) }
     /// The server's encoding; texts can be stored exactly only under UTF8.
     package var serverEncoding: String { String(cString: PQparameterStatus(handle, "server_encoding")) }
+    /// As the server names it, such as 15.8 (Debian 15.8-1).
+    package var serverVersion: String { PQparameterStatus(handle, "server_version").map { String(cString: $0) } ?? "" }
 
     /// The server cuts the connection at larger messages, which would look like trouble that passes.
     private static let maximumParameterBytes = 1 << 30 - 1 << 16

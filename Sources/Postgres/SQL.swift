@@ -1,30 +1,39 @@
-/// A statement whose interpolated values become parameters, never text: `"SELECT … WHERE id = \(id)"`.
+/// A statement whose interpolated values become parameters, never text: `"SELECT … WHERE id = \(id)"`. Statements nest:
+/// `"SELECT … WHERE \(condition)"`, with the parameters of both.
 package struct SQL: ExpressibleByStringInterpolation, Sendable {
-    let text: String
+    /// The text between the parameters: one piece more than there are parameters.
+    fileprivate let pieces: [String]
     let parameters: [Parameter]
 
     /// SQL that cannot take parameters, such as the name of a database to be made; for our own words only.
     package init(verbatim text: String) { self.init(stringLiteral: text) }
 
     package init(stringLiteral text: String) {
-        self.text = text
+        self.pieces = [text]
         self.parameters = []
     }
 
     package init(stringInterpolation: StringInterpolation) {
-        self.text = stringInterpolation.text
+        self.pieces = stringInterpolation.pieces
         self.parameters = stringInterpolation.parameters
     }
 
+    /// As the server wants it: `… $1 … $2 …`.
+    var text: String {
+        var text = pieces[0]
+        for (number, piece) in pieces.dropFirst().enumerated() { text += "$\(number + 1)\(piece)" }
+        return text
+    }
+
     package struct StringInterpolation: StringInterpolationProtocol {
-        var text = ""
+        fileprivate var pieces = [""]
         var parameters: [Parameter] = []
 
         package init(literalCapacity: Int, interpolationCount: Int) {
-            text.reserveCapacity(literalCapacity + 3 * interpolationCount)
+            pieces.reserveCapacity(interpolationCount + 1)
         }
 
-        package mutating func appendLiteral(_ literal: String) { text += literal }
+        package mutating func appendLiteral(_ literal: String) { pieces[pieces.count - 1] += literal }
 
         package mutating func appendInterpolation(_ value: some PostgresEncodable) {
             append(value.postgresParameter)
@@ -38,14 +47,23 @@ package struct SQL: ExpressibleByStringInterpolation, Sendable {
 
         /// A piece of our own SQL, with its own parameters; only literals can make one.
         package mutating func appendInterpolation(_ other: SQL) {
-            precondition(other.parameters.isEmpty, "only plain SQL can be nested")
-            text += other.text
+            pieces[pieces.count - 1] += other.pieces[0]
+            pieces += other.pieces.dropFirst()
+            parameters += other.parameters
         }
 
         private mutating func append(_ parameter: Parameter) {
             parameters.append(parameter)
-            text += "$\(parameters.count)"
+            pieces.append("")
         }
+    }
+}
+
+extension [SQL] {
+    /// All of these conditions; true when there are none.
+    package var conjunction: SQL {
+        guard let first else { return "true" }
+        return dropFirst().reduce("(\(first))") { "\($0) AND (\($1))" }
     }
 }
 

@@ -2,62 +2,21 @@ internal import CLinux
 internal import Glibc
 
 /// A serial executor with a thread of its own, so that blocking C calls never hold a thread of the cooperative pool.
-package final class ThreadExecutor: SerialExecutor, @unchecked Sendable {
-    // Everything below is guarded by `mutex`; pthread objects need a stable address, hence the pointers.
-    private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
-    private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
-    private var jobs: [UnownedJob] = []
-    private var isStopping = false
+package final class ThreadExecutor: SerialExecutor {
+    private let jobs = Handoff<UnownedJob>()
 
     package init(name: String) {
-        pthread_mutex_init(mutex, nil)
-        pthread_cond_init(condition, nil)
-        spawnThread(named: name) { [queue = Queue(self)] in queue.executor.work() }
+        spawnThread(named: name) { [self] in
+            while let job = jobs.take() { job.runSynchronously(on: asUnownedSerialExecutor()) }
+        }
     }
 
-    /// Keeps the executor alive until its thread has ended.
-    private struct Queue: @unchecked Sendable {
-        let executor: ThreadExecutor
-        init(_ executor: ThreadExecutor) { self.executor = executor }
-    }
-
-    deinit {
-        pthread_cond_destroy(condition)
-        pthread_mutex_destroy(mutex)
-        condition.deallocate()
-        mutex.deallocate()
-    }
-
-    package func enqueue(_ job: consuming ExecutorJob) {
-        let job = UnownedJob(job)
-        pthread_mutex_lock(mutex)
-        jobs.append(job)
-        pthread_cond_signal(condition)
-        pthread_mutex_unlock(mutex)
-    }
+    package func enqueue(_ job: consuming ExecutorJob) { jobs.put(UnownedJob(job)) }
 
     package func asUnownedSerialExecutor() -> UnownedSerialExecutor { UnownedSerialExecutor(ordinary: self) }
 
     /// Ends the thread after the jobs it already has. Nothing may be enqueued afterwards.
-    package func stop() {
-        pthread_mutex_lock(mutex)
-        isStopping = true
-        pthread_cond_signal(condition)
-        pthread_mutex_unlock(mutex)
-    }
-
-    private func work() {
-        while let job = next() {
-            job.runSynchronously(on: asUnownedSerialExecutor())
-        }
-    }
-
-    private func next() -> UnownedJob? {
-        pthread_mutex_lock(mutex)
-        defer { pthread_mutex_unlock(mutex) }
-        while jobs.isEmpty && !isStopping { pthread_cond_wait(condition, mutex) }
-        return jobs.isEmpty ? nil : jobs.removeFirst()
-    }
+    package func stop() { jobs.close() }
 }
 
 /// Starts a detached thread that runs `body` once.

@@ -10,11 +10,12 @@ struct Import: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Imports files now, in the foreground.",
         discussion: """
-            The files stay where they are; rejects and progress go to the outbox as for a dropped file. \
+            The files stay where they are; report, rejects and progress go to the outbox as for a dropped file. \
+            The ID of an earlier import, in place of a file, imports the file that was kept with it once more. \
             Exit code: 0 completed, 1 failed, 2 usage, 75 database unreachable.
             """)
 
-    @Argument(help: "CSV files.", completion: .file(extensions: ["csv"]))
+    @Argument(help: "CSV files, or IDs of earlier imports.", completion: .file(extensions: ["csv"]))
     var files: [String]
 
     @Flag(help: "Count what would change, and change nothing.")
@@ -31,6 +32,7 @@ struct Import: AsyncParsableCommand {
         let succeeded = try await DatabaseAccess.with(settings, logger: logger) { access in
             let command = ForegroundImport(settings, access, logger: logger)
             var succeeded = true
+            defer { command.rebuildIndex() }
             for file in files {
                 let end = try await command.run(file, dryRun: dryRun)
                 Terminal.printLine(try Summary.line(end, json: json))
@@ -60,8 +62,19 @@ private struct ForegroundImport {
         self.logger = logger
     }
 
-    func run(_ path: String, dryRun: Bool) async throws -> ImportProgress {
-        let name = FileName(String(path.split(separator: "/").last ?? "/"))
+    func run(_ argument: String, dryRun: Bool) async throws -> ImportProgress {
+        if access(argument, F_OK) != 0, let id = ImportID(argument.lowercased()) {
+            if let kept = outbox.keptSource(id) { return try await run(kept.path, kept.file, dryRun: dryRun) }
+            return unreadable(
+                FileName(argument), dryRun, .fileMissing,
+                "The file of import \(id) is not in \(settings.outbox): it was removed, or never dropped into an inbox."
+            )
+        }
+        let name = FileName(String(argument.split(separator: "/").last ?? "/"))
+        return try await run(argument, name, dryRun: dryRun)
+    }
+
+    private func run(_ path: String, _ name: FileName, dryRun: Bool) async throws -> ImportProgress {
         let received = Date()
         guard let resolved = realpath(path, nil) else {
             return unreadable(name, dryRun, .fileMissing, "\(path): \(String(cString: strerror(errno))).")
@@ -108,6 +121,16 @@ private struct ForegroundImport {
         switch outcome {
         case .ended(let progress): return progress
         case .notOurs: throw CommandError.failed("The import was ended by another process.")
+        }
+    }
+
+    /// The watcher would notice, too; but there need not be one.
+    func rebuildIndex() {
+        do {
+            var index = OutboxIndex(outbox)
+            try index.rebuild()
+        } catch {
+            logger.warning("the overview of the outbox could not be written", metadata: ["error": "\(error)"])
         }
     }
 

@@ -1,11 +1,10 @@
 import ArgumentParser
+import Catalog
 import Glibc
 
 /// The one binary. Each subcommand is a file of its own; this one only chooses and turns errors into exit codes.
 @main
 struct ProductImporter: AsyncParsableCommand {
-    static let version = "0.1.0"
-
     static let configuration = CommandConfiguration(
         commandName: "product-importer",
         abstract: "Imports CSV files of products that are dropped into a folder.",
@@ -17,7 +16,7 @@ struct ProductImporter: AsyncParsableCommand {
             Settings are environment variables (IMPORTER_INBOX, IMPORTER_OUTBOX, DATABASE_URL, …), or the same keys in \
             a file given by --config.
             """,
-        version: version,
+        version: ProgramVersion.number,
         subcommands: [Up.self, Watch.self, Serve.self, Import.self, Migrate.self, Status.self],
         defaultSubcommand: Up.self)
 

@@ -19,6 +19,7 @@ struct Services {
         var options = InboxOptions(inbox: settings.inbox, outbox: settings.outbox)
         options.settleSeconds = settings.settleSeconds
         options.scanSeconds = settings.scanSeconds
+        options.retentionDays = settings.retentionDays
         options.commandWorkFolder = settings.commandWorkFolder
         var pipeline = ImportPipeline.Options()
         pipeline.maximumRejectPercent = settings.maximumRejectPercent

@@ -27,6 +27,7 @@ struct Settings: Sendable {
     var settleSeconds: Double
     var scanSeconds: Double
     var maximumRejectPercent: Int
+    var retentionDays: Int
     var webhookAllow: [Allowance]
     var webhookTimeoutSeconds: Double
     var webhookRetrySchedule: [Double]
@@ -63,13 +64,12 @@ struct Settings: Sendable {
         settleSeconds = try values.seconds("IMPORTER_SETTLE_SECONDS", 0...3600) ?? 2
         scanSeconds = try values.seconds("IMPORTER_SCAN_SECONDS", 0.1...86400) ?? 5
         maximumRejectPercent = try values.integer("IMPORTER_MAX_REJECT_PERCENT", 0...100) ?? 50
+        retentionDays = try values.integer("IMPORTER_RETENTION_DAYS", 0...36500) ?? 30
         logLevel = try values.logLevel("IMPORTER_LOG_LEVEL")
         webhookAllow = try values.allowances("IMPORTER_WEBHOOK_ALLOW")
         webhookTimeoutSeconds = try values.seconds("IMPORTER_WEBHOOK_TIMEOUT_SECONDS", 1...300) ?? 15
         webhookRetrySchedule =
             try values.schedule("IMPORTER_WEBHOOK_RETRY_SCHEDULE") ?? RetryPolicy.standardSchedule
-        // Of parts that are still to come, but a mistake in them is better said now than later.
-        _ = try values.integer("IMPORTER_RETENTION_DAYS", 0...36500)
     }
 
     /// Where the import command keeps what it works on.

@@ -25,7 +25,8 @@ struct DropTracker {
     /// In the order in which they became ready; may name files that no longer are.
     private var ready: [InboxFile] = []
     /// Files that are not ours to import, as of the last scan.
-    private(set) var others: Set<InboxFile> = []
+    private(set) var others: Set<InboxFile> = [] { didSet { if others != oldValue { othersVersion += 1 } } }
+    private var othersVersion = 0
 
     init(folders: InboxFolders, outbox: Outbox, settle: Duration, logger: Logger) {
         self.folders = folders
@@ -38,6 +39,14 @@ struct DropTracker {
     var nextCheck: ContinuousClock.Instant? { tracked.values.compactMap(\.again).min() }
 
     var hasReady: Bool { !ready.isEmpty }
+
+    /// Grows with every change of `inboxNotes`.
+    var notesVersion: Int { notes.version + othersVersion }
+
+    /// What is not imported, and why.
+    var inboxNotes: InboxNotes {
+        InboxNotes(waiting: notes.all, ignored: others.map { ($0.dryRun ? "preview/" : "") + $0.name.description })
+    }
 
     // MARK: Looking
 

@@ -19,6 +19,9 @@ struct FileClaim {
 
     private let folders: InboxFolders
     private let inbox: UUID
+    private let uploads: UploadFolder
+    /// The tickets of uploads, as of this batch of claims.
+    private var tickets: [UploadTicket] = []
     /// Ids sort in the order of the claims, also when the clock is set back.
     private var lastTime = Date.distantPast
 
@@ -28,10 +31,12 @@ struct FileClaim {
     init(folders: InboxFolders, inbox: UUID) {
         self.folders = folders
         self.inbox = inbox
+        uploads = UploadFolder(inbox: folders.inbox)
     }
 
     /// Claims files, in order. When this returns, the claims are durable.
     mutating func claim(_ files: [ReadyFile]) -> [(InboxFile, Outcome)] {
+        tickets = uploads.tickets()
         let outcomes = files.map { ($0.file, claim($0.file, as: $0.fingerprint)) }
         let claimed = outcomes.compactMap { outcome -> ImportJob? in
             if case .claimed(let job, _) = outcome.1 { job } else { nil }
@@ -60,9 +65,8 @@ struct FileClaim {
             writer == .none || writer == .unknown && fingerprint == found
         else { return .changed(probe) }
 
-        let time = max(Date(), lastTime.addingTimeInterval(0.000_002))
-        lastTime = time
-        let id = known ?? ImportID.mint(at: time)
+        let now = Date()
+        let id = known ?? nextID(for: file, fingerprint, now)
         let work = folders.claim(id, file.folder)
         guard mkdir(work, 0o700) == 0 || errno == EEXIST && known != nil else {
             return .impossible("Waiting: the importer cannot make its work folder (\(reason(errno))).")
@@ -83,9 +87,30 @@ struct FileClaim {
             return .changed(FileProbe(source))
         }
         let job = ImportJob(
-            id: id, file: file.name, dryRun: file.dryRun, source: target, workFolder: work, receivedAt: time,
+            id: id, file: file.name, dryRun: file.dryRun, source: target, workFolder: work, receivedAt: now,
             inbox: inbox)
         return .claimed(job, bytes: fingerprint.size)
+    }
+
+    /// An upload was promised its id before; a drop gets a new one. Ids must sort in the order of the claims, so a new
+    /// one is made to be earlier than those of the uploads that are still to be claimed.
+    private mutating func nextID(
+        for file: InboxFile, _ fingerprint: FileProbe.Fingerprint, _ now: Date
+    ) -> ImportID {
+        let mine = tickets.firstIndex {
+            $0.dryRun == file.dryRun
+                && $0.isFor(inode: fingerprint.inode, size: fingerprint.size, modified: fingerprint.modified)
+        }
+        if let mine {
+            let id = tickets.remove(at: mine).id
+            // Known to the millisecond only.
+            lastTime = max(lastTime, id.time.addingTimeInterval(0.001))
+            if access(folders.claim(id, file.folder), F_OK) != 0 { return id }
+        }
+        let promised = tickets.map(\.id.time).min() ?? .distantFuture
+        let earliest = lastTime.addingTimeInterval(0.000_002)
+        lastTime = max(earliest, min(now, promised.addingTimeInterval(-0.001)))
+        return ImportID.mint(at: lastTime)
     }
 
     /// Renames without ever replacing anything.

@@ -19,6 +19,8 @@ actor ImportQueue {
     /// Ends imports that were cancelled before their turn, beside the one that runs.
     private let besides: ImportPipeline
     private let outbox: Outbox
+    /// Called when an import was queued or has ended.
+    private let onChange: @Sendable () -> Void
     private let logger: Logger
     private var waiting: ArraySlice<Entry> = []
     private var running: Entry?
@@ -30,13 +32,16 @@ actor ImportQueue {
     /// - Parameters:
     ///   - session: the connection of the running import.
     ///   - control: a connection for short work beside it.
+    ///   - onChange: called when an import was queued or has ended.
     init(
-        session: Session, control: Session, outbox: Outbox, options: ImportPipeline.Options, logger: Logger
+        session: Session, control: Session, outbox: Outbox, options: ImportPipeline.Options, logger: Logger,
+        onChange: @escaping @Sendable () -> Void
     ) {
         pipeline = ImportPipeline(session: session, outbox: outbox, options: options, logger: logger)
         besides = ImportPipeline(session: control, outbox: outbox, options: options, logger: logger)
         self.outbox = outbox
         self.logger = logger
+        self.onChange = onChange
     }
 
     deinit { executor.stop() }
@@ -57,6 +62,7 @@ actor ImportQueue {
             waiting.append(Entry(job: job))
             wake.put(())
         }
+        if !jobs.isEmpty { onChange() }
     }
 
     private func writeQueued(_ job: ImportJob, _ bytes: Int) {
@@ -83,6 +89,7 @@ actor ImportQueue {
             running = entry
             await run(entry)
             running = nil
+            onChange()
         }
     }
 
@@ -122,6 +129,7 @@ actor ImportQueue {
         ending.insert(id)
         defer { ending.remove(id) }
         _ = try? await besides.run(entry.job, cancellation: entry.cancellation)
+        onChange()
         return true
     }
 }

@@ -10,6 +10,8 @@ package struct InboxOptions: Sendable {
     package var scanSeconds = 5.0
     /// How often what a crash left behind is looked for.
     package var recoverySeconds = 30.0
+    /// `IMPORTER_RETENTION_DAYS`: outbox folders of imports that ended longer ago are removed; 0 is never.
+    package var retentionDays = 30
     /// How long the running import may take to finish once the program is to stop; then it is rolled back.
     package var drainSeconds = 8.0
     /// Where the import command makes its work folders, one per import and named by its id; nil for `.work` in the

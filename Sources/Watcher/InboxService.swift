@@ -25,6 +25,7 @@ package actor InboxService: Service {
     /// Claims, recovery and cancellations; the queue has a connection of its own.
     private let session: Session
     private let queue: ImportQueue
+    private let keeper: OutboxKeeper
     private nonisolated let mailbox = Mailbox<Message>()
     private var tracker: DropTracker
     private var database = DatabaseAvailability()
@@ -47,9 +48,10 @@ package actor InboxService: Service {
         session = Session(conninfo, name: "inbox-db")
         var pipelineOptions = pipelineOptions
         pipelineOptions.settleSeconds = options.settleSeconds
+        keeper = OutboxKeeper(outbox, retentionDays: options.retentionDays, logger: logger)
         queue = ImportQueue(
             session: Session(conninfo, name: "import-db"), control: session, outbox: outbox, options: pipelineOptions,
-            logger: logger)
+            logger: logger, onChange: { [keeper] in keeper.changed() })
         tracker = DropTracker(
             folders: folders, outbox: outbox, settle: .seconds(options.settleSeconds), logger: logger)
     }
@@ -76,6 +78,7 @@ package actor InboxService: Service {
         do {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 let importsEnded = Mailbox<Void>()
+                group.addTask { [keeper] in await keeper.run() }
                 group.addTask { [queue] in
                     await queue.run()
                     importsEnded.put(())
@@ -115,6 +118,8 @@ package actor InboxService: Service {
         /// Whether the next scan is for files that can have no event any more.
         var scansAll = true
         var nextRecovery = ContinuousClock.now
+        /// Which state of the inbox the overview knows.
+        var toldVersion = -1
         /// Set while there is anything that could be cancelled.
         var nextCancelCheck: ContinuousClock.Instant?
         while !Task.isCancelled {
@@ -142,6 +147,10 @@ package actor InboxService: Service {
                 if try await recover(recovery) { nextRecovery = .now + .seconds(options.recoverySeconds) }
             }
             try await claim(&claims)
+            if tracker.notesVersion != toldVersion {
+                toldVersion = tracker.notesVersion
+                keeper.changed(tracker.inboxNotes)
+            }
             if nextCancelCheck ?? .now <= .now {
                 nextCancelCheck = await cancelRequested(inbox) ? .now + .milliseconds(500) : nil
             }
@@ -238,7 +247,9 @@ package actor InboxService: Service {
                 }
             }
         }
+        let uploads = UploadFolder(inbox: options.inbox)
         for (job, _) in claimed {
+            uploads.removeTicket(job.id)
             logger.info("claimed", metadata: ["import.id": "\(job.id)", "import.file": "\(job.file)"])
         }
     }

@@ -46,6 +46,7 @@ struct Recovery {
         temporaryFiles.remove(from: outbox.path)
         let works = WorkFolders(folders: folders).all().filter { !inHand.contains($0.key) }
         try await recordClaims(works)
+        try await removeTickets()
         let open = try await session.run { [inbox] in try ImportStore($0).open(inbox: inbox) }
         var queued: [(job: ImportJob, bytes: Int)] = []
         for drop in open where !inHand.contains(drop.id) {
@@ -81,6 +82,17 @@ struct Recovery {
             if !isKnown { WorkFolders(folders: folders).remove(work) }
         }
         // The folders of what is filed are removed before their rows are marked, so there are none of those.
+    }
+
+    /// Removes the tickets of uploads that have become imports, or whose files were taken out of the inbox by hand.
+    private func removeTickets() async throws {
+        let uploads = UploadFolder(inbox: folders.inbox)
+        for ticket in uploads.tickets() where !uploads.isInInbox(ticket) {
+            let isOld = ticket.receivedAt.timeIntervalSinceNow < -60
+            if try await session.run({ try ImportStore($0).exists(ticket.id) }) || isOld {
+                uploads.removeTicket(ticket.id)
+            }
+        }
     }
 
     /// Looks for the file of a queued drop: where it was claimed to, where it would be filed, and where it came from.

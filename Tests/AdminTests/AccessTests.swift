@@ -76,12 +76,12 @@ import Testing
         try await withPassword { client in
             #expect(try await client.send("/health").status == .ok)
             for path in [
-                "/", "/ready", "/api/imports", "/status/x", "/outbox/x", "/static/admin.css", "/nowhere", "/health/",
+                "/", "/ready", "/api/imports", "/status/x", "/outbox/x", "/nowhere", "/health/",
             ] {
                 let response = try await client.send(path)
                 if path == "/health/" && response.status == .ok { continue }
                 try expectProblem(response, .unauthorized)
-                #expect(response.headers[.wwwAuthenticate]?.hasPrefix("Basic realm=") == true, "\(path)")
+                #expect(response.headers[.wwwAuthenticate]?.hasPrefix("Bearer realm=") == true, "\(path)")
             }
         }
     }
@@ -92,7 +92,7 @@ import Testing
     ])
     func rightCredentialsComeIn(_ header: String) async throws {
         try await withPassword { client in
-            let response = try await client.send("/static/admin.css", .get, [("Authorization", header)])
+            let response = try await client.send("/api/imports", .get, [("Authorization", header)])
             #expect(response.status == .ok)
         }
     }
@@ -105,7 +105,7 @@ import Testing
     func wrongCredentialsDoNot(_ header: String) async throws {
         try await withPassword { client in
             try expectProblem(
-                try await client.send("/static/admin.css", .get, [("Authorization", header)]), .unauthorized)
+                try await client.send("/api/imports", .get, [("Authorization", header)]), .unauthorized)
         }
     }
 
@@ -113,6 +113,94 @@ import Testing
         try await withPassword(token: nil) { client in
             let response = try await client.send("/", .get, [("Authorization", "Bearer ")])
             try expectProblem(response, .unauthorized)
+        }
+    }
+
+    // MARK: Log-in
+
+    @Test func aBrowserIsLedToTheLogInAndBack() async throws {
+        try await withPassword { client in
+            let asked = try await client.send("/imports/x?page=2", .get, [("Accept", "text/html")])
+            #expect(asked.status == .seeOther)
+            #expect(asked.headers[.location] == "../login?next=imports%2Fx%3Fpage%3D2")
+            let page = try await client.send("/login?next=%22%3E%3Cscript%3E")
+            #expect(page.status == .ok && page.text.contains("&quot;&gt;&lt;script&gt;"))
+            let signedIn = try await client.json(
+                "/login", .post, "password=p%C3%A4ss%3Aw%C3%B6rd&next=imports%3Fpage%3D2", form)
+            #expect(signedIn.status == .seeOther && signedIn.headers[.location] == "./imports?page=2")
+            let cookie = try #require(signedIn.headers[.setCookie])
+            #expect(cookie.hasSuffix("; HttpOnly; SameSite=Strict") && cookie.contains("; Path=/;"))
+            let pair = String(cookie.prefix { $0 != ";" })
+            #expect(try await client.send("/api/imports", .get, [("Cookie", "a=b; \(pair)")]).status == .ok)
+            for wrong in [
+                pair + "0", "importer_session=9999999999." + String(repeating: "0", count: 64), "importer_session=",
+            ] {
+                try expectProblem(try await client.send("/api/imports", .get, [("Cookie", wrong)]), .unauthorized)
+            }
+        }
+    }
+
+    @Test(arguments: ["//evil.example", "https://evil.example", "\\\\evil.example", "a\nb", "/x"])
+    func theLogInLeadsNowhereElse(_ next: String) async throws {
+        try await withPassword { client in
+            let encoded = next.utf8.map { "%" + ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+            let response = try await client.json(
+                "/login", .post, "password=p%C3%A4ss%3Aw%C3%B6rd&next=\(encoded)", form)
+            #expect(response.headers[.location]?.hasPrefix("./") == true)
+            #expect(response.headers[.location]?.hasPrefix(".//") == false)
+        }
+    }
+
+    @Test func whoeverGuessesHasToWait() async throws {
+        try await withPassword { client in
+            var statuses: [Int] = []
+            for _ in 0..<6 { statuses.append(try await client.json("/login", .post, "password=x", form).status.code) }
+            #expect(statuses == [401, 401, 401, 401, 401, 429])
+            let response = try await client.send("/api/imports", .get, [("Authorization", "Bearer tok-en")])
+            try expectProblem(response, .tooManyRequests)
+            #expect(response.headers[.retryAfter] != nil)
+        }
+    }
+
+    // MARK: Foreign pages
+
+    @Test(
+        arguments: [
+            ([("Sec-Fetch-Site", "same-origin")], true), ([("Sec-Fetch-Site", "none")], true), ([], true),
+            ([("Origin", "http://localhost")], true), ([("Origin", "https://LOCALHOST")], true),
+            ([("Sec-Fetch-Site", "cross-site")], false), ([("Sec-Fetch-Site", "same-site")], false),
+            ([("Origin", "http://evil.example")], false), ([("Origin", "null")], false),
+            ([("Origin", "http://localhost:81")], false),
+            ([("Origin", "http://localhost"), ("Sec-Fetch-Site", "cross-site")], false),
+        ] as [([(String, String)], Bool)])
+    func onlyOwnPagesChangeSomething(_ headers: [(String, String)], _ isAllowed: Bool) async throws {
+        try await AdminFixture.with { fixture in
+            try await fixture.serve { client in
+                let response = try await client.send("/api/products/1", .delete, headers)
+                // There is no database, but the guard comes before.
+                #expect(response.status == (isAllowed ? .serviceUnavailable : .forbidden))
+                #expect(try await client.send("/api/imports", .get, headers).status == .ok)
+            }
+        }
+    }
+
+    @Test(arguments: [
+        ("10.0.0.0/8", "10.1.2.3", true), ("10.0.0.0/8", "11.1.2.3", false), ("127.0.0.1", "::ffff:127.0.0.1", true),
+        ("10.128.0.0/9", "10.127.0.1", false), ("fd00::/8", "fd12::1", true), ("::1", "127.0.0.1", false),
+        ("0.0.0.0/0", "8.8.8.8", true), ("10.0.0.0/8", "", false),
+    ])
+    func networksContainAddresses(_ network: String, _ address: String, _ isInside: Bool) throws {
+        let network = try #require(Network(network))
+        #expect(network.contains(address) == isInside)
+    }
+
+    @Test(arguments: ["", "10", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/", "x/8", "::1/129"])
+    func whatIsNoNetworkIsRefused(_ text: String) async throws {
+        #expect(Network(text) == nil)
+        try await AdminFixture.with { fixture in
+            var options = fixture.options()
+            options.trustedProxies = [text]
+            #expect(throws: AdminOptionsError.proxy(text)) { try options.validate() }
         }
     }
 
@@ -127,4 +215,5 @@ import Testing
     }
 }
 
+private let form = "application/x-www-form-urlencoded"
 private func basic(_ pair: String) -> String { "Basic " + Data(pair.utf8).base64EncodedString() }

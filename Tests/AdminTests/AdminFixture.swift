@@ -76,6 +76,16 @@ extension TestClientProtocol {
     }
 }
 
+extension TestClientProtocol {
+    /// A request with a body, JSON unless said otherwise.
+    func json(
+        _ uri: String, _ method: HTTPRequest.Method, _ body: String, _ type: String = "application/json"
+    ) async throws -> TestResponse {
+        try await execute(
+            uri: uri, method: method, headers: [.contentType: type], body: ByteBuffer(string: body))
+    }
+}
+
 extension TestResponse {
     var data: Data { Data(body.readableBytesView) }
     var text: String { String(decoding: body.readableBytesView, as: UTF8.self) }

@@ -63,7 +63,7 @@ import Testing
                 let response = try await client.send("/")
                 let html = response.text
                 #expect(response.headers[.contentType] == "text/html; charset=utf-8")
-                #expect(html.contains("Drop a CSV file into"))
+                #expect(html.contains("Drop CSV files on this page"))
                 #expect(html.contains("&lt;script&gt;alert(1)&lt;/script&gt;&amp;"))
                 #expect(!html.contains("<style") && !html.contains("style=") && !html.contains("<script>"))
                 expectSafeHeaders(response)
@@ -92,13 +92,27 @@ import Testing
             try await fixture.serve { client in
                 var named: Set<Substring> = []
                 for path in [
-                    "/", "/nowhere", "/static/imports.js", "/static/import.js", "/static/row.js", "/static/health.js",
+                    "/", "/nowhere", "/products", "/static/imports.js", "/static/import.js", "/static/row.js",
+                    "/static/health.js",
+                    "/static/upload.js", "/static/products.js", "/static/product-row.js", "/static/server.js",
                 ] {
                     let text = try await client.send(path, .get, [("Accept", "text/html")]).text
-                    named.formUnion(text.matches(of: /(?:\/static\/|from "\.\/)([\w.]+)"/).map(\.1))
+                    named.formUnion(text.matches(of: /(?:\/static\/|from "\.\/)([\w.-]+)"/).map(\.1))
                 }
                 #expect(named.contains("imports.js") && named.contains("row.js"))
                 for name in named { #expect(try await client.send("/static/\(name)").status == .ok, "\(name)") }
+            }
+        }
+    }
+
+    @Test func oldAddressesLeadToThePages() async throws {
+        try await AdminFixture.with { fixture in
+            try await fixture.serve { client in
+                for name in ["products", "webhooks"] {
+                    let response = try await client.send("/static/\(name).html")
+                    #expect(response.status == .permanentRedirect)
+                    #expect(response.headers[.location] == "../\(name)")
+                }
             }
         }
     }

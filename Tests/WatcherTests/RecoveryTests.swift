@@ -131,7 +131,9 @@ extension OneWatch {
                 utimensat(AT_FDCWD, "\(outbox)/\(names[1])", &old, 0)
                 try await inbox.run { _ in
                     #expect(await eventually { access(empty, F_OK) != 0 })
-                    #expect(Set(fileNames(in: outbox).map(\.description)) == ["preview", names[2], names[3]])
+                    // The overview is written beside all this.
+                    let left = Set(fileNames(in: outbox).map(\.description)).filter { !$0.contains("index") }
+                    #expect(left == ["preview", names[2], names[3]])
                 }
             }
         }

@@ -1,7 +1,8 @@
 internal import HTTPTypes
 internal import Hummingbird
 
-/// Asks for the password or the token on everything but `/health`, when there is a password.
+/// Asks for the log-in, the password or the token on everything but `/health` and the log-in itself, when there is a
+/// password.
 struct AccessGuard: RouterMiddleware {
     typealias Context = AdminContext
 
@@ -10,30 +11,68 @@ struct AccessGuard: RouterMiddleware {
 
     private let password: Secret?
     private let token: Secret?
+    private let cookie: SessionCookie?
+    private let throttle: LoginThrottle
 
-    init(_ options: AdminOptions) {
+    init(_ options: AdminOptions, throttle: LoginThrottle) {
         password = options.password.map(Secret.init)
         token = options.apiToken.map(Secret.init)
+        cookie = options.password.map(SessionCookie.init)
+        self.throttle = throttle
     }
 
     func handle(_ request: Request, context: AdminContext, next: AdminNext) async throws -> Response {
-        guard let password, request.uri.path != "/health" else { return try await next(request, context) }
-        switch Credentials(authorization: request.headers[.authorization]) {
-        case .basic(let given) where password.matches(given):
-            return try await next(request, context)
-        case .bearer(let given) where token?.matches(given) == true:
-            return try await next(request, context)
-        case .basic, .bearer:
+        guard let password, !isOpen(request.uri.path) else { return try await next(request, context) }
+        if cookie?.isValid(in: request) == true { return try await next(request, context) }
+        guard let credentials = Credentials(authorization: request.headers[.authorization]) else {
+            return try askToSignIn(request, context)
+        }
+        let address = context.client.address
+        try throttle.check(address)
+        let isRight =
+            switch credentials {
+            case .basic(let given): password.matches(given)
+            case .bearer(let given): token?.matches(given) == true
+            }
+        guard isRight else {
+            throttle.failed(address)
             try await Task.sleep(for: AccessGuard.delayOfWrongAnswer)
             throw AccessGuard.unauthorized("The password or token is wrong.")
-        case nil:
-            throw AccessGuard.unauthorized("Sign in with the admin password (any user name), or send the API token.")
         }
+        return try await next(request, context)
+    }
+
+    /// What the log-in page needs, and what tells a supervisor that the process lives.
+    private func isOpen(_ path: String) -> Bool { ["/health", "/login"].contains(path) || path.hasPrefix("/static/") }
+
+    /// A person is led to the log-in page and back; a program is told.
+    private func askToSignIn(_ request: Request, _ context: AdminContext) throws -> Response {
+        guard request.method == .get, request.wantsPage else {
+            throw AccessGuard.unauthorized("Sign in at /login, or send the API token as Authorization: Bearer.")
+        }
+        let here = request.uri.string.drop { $0 == "/" }
+        let target = "\(PageTemplates.root(from: request.uri.path))login?next=\(here.percentEncoded)"
+        return Response(status: .seeOther, headers: [.location: target, .cacheControl: "no-store"])
     }
 
     private static func unauthorized(_ detail: String) -> Problem {
         var problem = Problem(.unauthorized, detail)
-        problem.headers[.wwwAuthenticate] = #"Basic realm="Product Importer", charset="UTF-8""#
+        // Not Basic, although it is understood: browsers would ask with a window of their own.
+        problem.headers[.wwwAuthenticate] = #"Bearer realm="Product Importer""#
         return problem
+    }
+}
+
+extension Substring {
+    /// For the value of a query parameter.
+    fileprivate var percentEncoded: String {
+        utf8.map { byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"):
+                String(Unicode.Scalar(byte))
+            default: "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
+            }
+        }.joined()
     }
 }

@@ -25,7 +25,7 @@ export function size(bytes) {
 export const rate = (perSecond, unit) => `${short(Math.round(perSecond))} ${unit}/s`;
 
 export function duration(seconds) {
-  if (seconds < 0.01) return "no time";
+  if (seconds < 0.01) return "under 0.01 s";
   if (seconds < 10) return `${numbers.format(Number(seconds.toFixed(seconds < 1 ? 2 : 1)))} s`;
   if (seconds < 90) return `${Math.round(seconds)} s`;
   const minutes = Math.round(seconds / 60);

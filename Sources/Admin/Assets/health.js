@@ -45,4 +45,5 @@ async function poll() {
   await look();
   setTimeout(poll, 10000);
 }
-poll();
+// Before the log-in nothing is told, and asking would only lead here again.
+if (!document.querySelector("form.login")) poll();

@@ -1,16 +1,30 @@
-// One import: its row, kept up to date until it has ended, and the facts that the list has no room for.
+// One import: its row, kept up to date until it has ended, the facts that the list has no room for, and its rejects.
 
-import { duration, exact, number, size } from "./format.js";
-import { Row, countsSentence, element, isEnd } from "./row.js";
-import { ask, words } from "./server.js";
+import { duration, exact, number, plural, size } from "./format.js";
+import { readRejects } from "./rejects.js";
+import { Row, countsSentence, element, isEnd, outboxLink } from "./row.js";
+import { ask, at, words } from "./server.js";
 
-const list = document.getElementById("import");
-const facts = document.getElementById("facts");
-const notice = document.getElementById("notice");
+const find = (id) => document.getElementById(id);
+const list = find("import");
+const { id } = list.dataset;
 const row = new Row();
 list.append(row.node);
 
-const delimiters = { ",": "comma", ";": "semicolon", "|": "bar" };
+const delimiters = { ",": "comma", ";": "semicolon", "|": "bar", "\t": "tab" };
+const stages = { parse: "Reading", dedupe: "Finding duplicates", load: "Loading", finish: "Finishing" };
+
+/** What happened, in one sentence. */
+function sentence(progress) {
+  const { file, rows, dry_run: isDryRun, state } = progress;
+  if (state === "failed") return `${file} was not imported, and nothing was changed.`;
+  if (state === "cancelled") return `The import of ${file} was cancelled, and nothing was changed.`;
+  if (state !== "completed") return "";
+  const verb = isDryRun ? "would have" : "has";
+  const changed = ["created", "updated"].filter((part) => rows[part] > 0).map((part) => `${part} ${plural(rows[part], "product")}`);
+  const rest = rows.rejected > 0 ? ` ${plural(rows.rejected, "row needs", "rows need")} your attention.` : "";
+  return `${file} ${verb} ${changed.length ? changed.join(" and ") : "changed nothing"}.${rest}`;
+}
 
 function table(title, pairs) {
   const shown = pairs.filter(([, value]) => value !== null && value !== undefined && value !== "");
@@ -22,49 +36,114 @@ function table(title, pairs) {
   return [section];
 }
 
-function render(progress) {
+/** Each stage's share of the time, as bars with their numbers beside them. */
+function stageTimes(progress) {
+  const seconds = progress.plan?.seconds;
+  const shown = Object.keys(stages).filter((stage) => seconds?.[stage] !== undefined);
+  if (shown.length === 0) return [];
+  const longest = Math.max(...shown.map((stage) => seconds[stage]), 0.001);
+  const section = element("section");
+  const chart = element("dl", "times");
+  for (const stage of shown) {
+    const value = element("dd");
+    const bar = element("span", "time-bar");
+    bar.style.width = `${Math.max(1, 60 * seconds[stage] / longest)}%`;
+    value.append(bar, element("span", "", duration(seconds[stage])));
+    chart.append(element("dt", "", stages[stage]), value);
+  }
+  section.append(element("h2", "", "Time by stage"), chart);
+  return [section];
+}
+
+function renderFacts(progress) {
   const { format, plan, bytes, rows } = progress;
   const time = (value) => (value ? exact(value) : null);
-  facts.replaceChildren(
-    ...table("File", [
-      ["Size", bytes.total > 0 ? `${size(bytes.total)} (${number(bytes.total)} bytes)` : null],
+  const said = sentence(progress);
+  find("sentence").textContent = said;
+  find("sentence").hidden = said === "";
+  find("facts").replaceChildren(
+    ...table("How it was read", [
+      ["Size", bytes.total >= 1000 ? `${size(bytes.total)} (${number(bytes.total)} bytes)` : size(bytes.total)],
       ["Encoding", format?.encoding], ["Separator", delimiters[format?.delimiter] ?? format?.delimiter],
       ["Columns", format ? Object.entries(format.columns).map(([known, as]) => (known === as ? known : `${as} as ${known}`)).join(", ") : null],
-      ["Ignored columns", format?.ignored_columns.join(", ")], ["SHA-256", progress.sha256],
+      ["Ignored columns", format?.ignored_columns.join(", ")], ["Rows", number(rows.read)], ["SHA-256", progress.sha256],
     ]),
-    ...table("Time", [
-      ["Received", time(progress.received_at)], ["Started", time(progress.started_at)], ["Finished", time(progress.finished_at)],
-      ...["parse", "dedupe", "load", "finish"].map((stage) => [
-        { parse: "Reading", dedupe: "Finding duplicates", load: "Loading", finish: "Finishing" }[stage],
-        plan?.seconds?.[stage] === undefined ? null : duration(plan.seconds[stage]),
-      ]),
-    ]),
+    ...table("What it changed", isEnd(progress) ? [
+      ["Created", number(rows.created)], ["Updated", number(rows.updated)], ["Unchanged", number(rows.unchanged)],
+      ["Duplicates", number(rows.duplicates)], ["Rejected", number(rows.rejected)], ["How it was loaded", plan?.reason],
+    ] : []),
+    ...stageTimes(progress),
     ...table("Import", [
-      ["ID", progress.id], ["Rows read", number(rows.read)], ["How it was loaded", plan?.reason],
+      ["ID", progress.id], ["Received", time(progress.received_at)], ["Started", time(progress.started_at)],
+      ["Finished", time(progress.finished_at)],
     ]),
   );
 }
 
-async function refresh() {
-  const answer = await ask(`api/imports/${list.dataset.id}`);
-  const before = row.progress;
-  row.update(answer);
-  render(answer);
-  notice.hidden = true;
-  if (before && !isEnd(before) && isEnd(answer)) {
-    document.getElementById("announcements").textContent = `The import has ended: ${countsSentence(answer)}.`;
-  }
-  return answer;
+let hasRejects = false;
+
+async function renderRejects(progress) {
+  if (hasRejects || !progress.files.errors) return;
+  hasRejects = true;
+  const { rows, isWhole } = await readRejects(outboxLink(progress.files.errors));
+  if (rows.length === 0) return;
+  find("reject-rows").replaceChildren(...rows.map(({ line, column, value, message }) => {
+    const made = element("tr");
+    for (const [label, text, className] of [
+      ["Line", number(Number(line)), "number"], ["Column", column, ""], ["Value", value, "file"], ["What to do", message, ""],
+    ]) {
+      const cell = element("td", className, text);
+      cell.dataset.label = label;
+      made.append(cell);
+    }
+    return made;
+  }));
+  find("reject-count").textContent = isWhole ? plural(rows.length, "row")
+    : `The first ${number(rows.length)} of ${number(progress.rows.rejected)}`;
+  find("reject-download").href = outboxLink(progress.files.rejects ?? progress.files.errors);
+  find("rejects").hidden = false;
 }
 
-async function poll() {
-  try {
-    // What has ended stays; only its relative time goes on.
-    if (isEnd(await refresh())) return setInterval(() => row.updateTime(), 10000);
-  } catch (error) {
-    notice.textContent = words(error);
-    notice.hidden = false;
+function show(progress) {
+  const before = row.progress;
+  row.update(progress);
+  renderFacts(progress);
+  renderRejects(progress).catch(() => { hasRejects = false; });
+  say("");
+  if (before && !isEnd(before) && isEnd(progress)) {
+    find("announcements").textContent = `The import has ended: ${countsSentence(progress)}.`;
   }
-  setTimeout(poll, 1000);
 }
-poll();
+
+function say(text) {
+  find("notice").textContent = text;
+  find("notice").hidden = text === "";
+}
+
+function follow() {
+  const source = new EventSource(at(`api/imports/${id}/events`));
+  source.onmessage = (event) => {
+    const progress = JSON.parse(event.data);
+    show(progress);
+    if (isEnd(progress)) source.close();
+  };
+  source.onerror = () => {
+    say("The server does not answer. What you see may be old; trying again.");
+    // The browser tries again by itself unless the server refused.
+    if (source.readyState === EventSource.CLOSED) setTimeout(begin, 2000);
+  };
+}
+
+async function begin() {
+  try {
+    const progress = await ask(`api/imports/${id}`);
+    show(progress);
+    if (!isEnd(progress)) follow();
+  } catch (error) {
+    say(words(error));
+    setTimeout(begin, 2000);
+  }
+}
+
+setInterval(() => { if (row.progress) row.updateTime(); }, 10000);
+begin();

@@ -3,6 +3,7 @@
 import { number } from "./format.js";
 import { Row, countsSentence, isEnd, keyOf } from "./row.js";
 import { ask, at, words } from "./server.js";
+import { takeUploads } from "./upload.js";
 
 const list = document.getElementById("imports");
 const empty = document.getElementById("empty");
@@ -12,7 +13,7 @@ const pager = document.getElementById("pager");
 
 const page = Math.max(1, Number.parseInt(new URLSearchParams(location.search).get("page") ?? "1", 10) || 1);
 const rows = new Map();
-const busyPause = 1000;
+const busyPause = 500;
 const quietPause = 5000;
 
 function say(text) {
@@ -68,17 +69,22 @@ async function refresh() {
   return answer.items.every(isEnd) ? quietPause : busyPause;
 }
 
+let timer;
+
 async function poll() {
+  clearTimeout(timer);
   let pause = quietPause;
   try {
     pause = await refresh();
   } catch (error) {
     say(words(error));
   }
-  setTimeout(poll, document.hidden ? quietPause : pause);
+  clearTimeout(timer);
+  timer = setTimeout(poll, document.hidden ? quietPause : pause);
 }
 
 document.addEventListener("visibilitychange", () => {
   if (!document.hidden) rows.forEach((row) => row.updateTime());
 });
+takeUploads(poll);
 poll();

@@ -2,7 +2,7 @@
 // jumps, and focus and selection stay.
 
 import { duration, exact, number, plural, rate, relative, size } from "./format.js";
-import { at } from "./server.js";
+import { ask, at, words as errorWords } from "./server.js";
 
 const words = {
   waiting: "Waiting", queued: "Queued", running: "Running",
@@ -32,7 +32,7 @@ function show(node, visible) {
 }
 
 /** A path relative to the outbox as a link; file names may hold anything. */
-const outboxLink = (path) => at(`outbox/${path.split("/").map(encodeURIComponent).join("/")}`);
+export const outboxLink = (path) => at(`outbox/${path.split("/").map(encodeURIComponent).join("/")}`);
 
 export function countsSentence(progress) {
   const { rows } = progress;
@@ -49,7 +49,10 @@ export class Row {
     this.preview = element("span", "tag", "Preview");
     this.preview.title = "Nothing in the catalogue was changed";
     this.time = element("time", "when");
-    head.append(this.file, this.pill, this.preview, this.time);
+    this.cancel = element("button", "quiet-button", "Cancel");
+    this.cancel.type = "button";
+    this.cancel.addEventListener("click", () => this.requestCancel());
+    head.append(this.file, this.pill, this.preview, this.time, this.cancel);
 
     this.message = element("p", "message");
     this.bar = makeBar();
@@ -72,6 +75,8 @@ export class Row {
     setText(this.pill, words[progress.state] ?? progress.state);
     this.pill.dataset.state = progress.state;
     show(this.preview, progress.dry_run);
+    show(this.cancel, progress.id !== null && ["queued", "running"].includes(progress.state));
+    this.cancel.ariaLabel = `Cancel ${progress.file}`;
     this.updateTime();
     this.updateMessage();
     this.updateBar();
@@ -79,6 +84,20 @@ export class Row {
     setText(this.facts, this.factsText());
     show(this.facts, this.facts.textContent !== "");
     this.updateLinks();
+  }
+
+  /** The import ends by itself within a second; until then the button says that it was heard. */
+  async requestCancel() {
+    this.cancel.disabled = true;
+    this.cancel.textContent = "Cancelling";
+    try {
+      await ask(`api/imports/${this.progress.id}/cancel`, { method: "POST" });
+    } catch (error) {
+      this.cancel.disabled = false;
+      this.cancel.textContent = "Cancel";
+      setText(this.message, errorWords(error));
+      show(this.message, true);
+    }
   }
 
   updateTime() {

@@ -1,3 +1,4 @@
+internal import HTTPTypes
 internal import Hummingbird
 
 /// The pages for people. They are frames that scripts fill from the API, so that there is one source of the numbers.
@@ -9,6 +10,18 @@ struct PagesController {
     func addRoutes(to router: Router<AdminContext>) {
         router.resource("/", [.get: imports])
         router.resource("/imports/:id", [.get: importDetails])
+        router.resource("/products", [.get: products])
+        // Where the pages used to be.
+        router.resource("/static/products.html", [.get: { _, _ in Self.moved(to: "../products") }])
+        router.resource("/static/webhooks.html", [.get: { _, _ in Self.moved(to: "../webhooks") }])
+    }
+
+    private static func moved(to location: String) -> Response {
+        Response(status: .permanentRedirect, headers: [.location: location])
+    }
+
+    @Sendable private func products(_ request: Request, _ context: AdminContext) throws -> Response {
+        try pages.page("products", request, ["title": "Products"])
     }
 
     @Sendable private func imports(_ request: Request, _ context: AdminContext) throws -> Response {

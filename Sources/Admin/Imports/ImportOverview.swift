@@ -11,8 +11,10 @@ struct ImportOverview: Sendable {
     private let outbox: Outbox
     private let database: BoundedDatabase
     private let waitingFiles: WaitingFiles
+    private let uploads: UploadFolder
 
-    init(outbox: Outbox, database: BoundedDatabase) {
+    init(outbox: Outbox, uploads: UploadFolder, database: BoundedDatabase) {
+        self.uploads = uploads
         self.outbox = outbox
         self.database = database
         self.waitingFiles = WaitingFiles(outbox: outbox)
@@ -22,7 +24,10 @@ struct ImportOverview: Sendable {
     ///
     /// - Throws: `DatabaseUnavailable` when only the database could tell.
     func find(_ id: ImportID) async throws -> ImportProgress? {
-        let live = try await offThread { [outbox] in outbox.progress(id) }
+        // An upload's ticket goes when its row has come: asked for in this order, one of them is there.
+        let live = try await offThread { [outbox, uploads] in
+            outbox.progress(id) ?? uploads.progress(id, outbox: outbox)
+        }
         if let live, live.state.isEnd { return live }
         do {
             let stored = try await database.run(within: ImportOverview.patience) { try ImportStore($0).find(id) }

@@ -30,7 +30,7 @@ struct OutboxPath: Equatable, Sendable {
 }
 
 /// Undoes percent-encoding once (RFC 3986 §2.1); nil when a `%` is not followed by two hexadecimal digits.
-private func decodePercent(_ text: some Collection<UInt8>) -> [UInt8]? {
+func decodePercent(_ text: some Collection<UInt8>) -> [UInt8]? {
     var bytes: [UInt8] = []
     var rest = text[...]
     while let byte = rest.popFirst() {

@@ -13,6 +13,7 @@ struct PageTemplates: Sendable {
         let templates: [(String, [UInt8])] = [
             ("frame", PackageResources.frame_mustache), ("imports", PackageResources.imports_mustache),
             ("import", PackageResources.import_mustache), ("problem", PackageResources.problem_mustache),
+            ("login", PackageResources.login_mustache), ("products", PackageResources.products_mustache),
             ("webhooks", PackageResources.webhooks_mustache), ("webhook", PackageResources.webhook_mustache),
         ]
         for (name, bytes) in templates { try library.register(String(decoding: bytes, as: UTF8.self), named: name) }

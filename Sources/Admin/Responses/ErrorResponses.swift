@@ -1,6 +1,7 @@
 internal import HTTPTypes
 internal import Hummingbird
 internal import Logging
+internal import Postgres
 
 /// Turns whatever was thrown into an answer: a problem object, or a page for a browser that asks for one.
 struct ErrorResponses: RouterMiddleware {
@@ -13,7 +14,7 @@ struct ErrorResponses: RouterMiddleware {
             return try await next(request, context)
         } catch {
             let problem = ErrorResponses.problem(error, context)
-            return try wantsPage(request) ? pages.problem(request, problem) : problem.response()
+            return try request.wantsPage ? pages.problem(request, problem) : problem.response()
         }
     }
 
@@ -24,6 +25,12 @@ struct ErrorResponses: RouterMiddleware {
             return problem
         case let unavailable as DatabaseUnavailable:
             return Problem(unavailable)
+        case is RequestTooSlow:
+            return Problem(.requestTimeout, "The body came too slowly. Send it again.")
+        case is CommitUnknown:
+            return Problem(
+                .serviceUnavailable,
+                "The database went away at the last moment: look whether the change was made before you try again.")
         case let error as HTTPError where error.status == .notFound:
             return Problem(.notFound, "There is nothing at this address.")
         case let error as HTTPError:
@@ -33,9 +40,12 @@ struct ErrorResponses: RouterMiddleware {
             return Problem(.internalServerError, "Something went wrong here. The log says more.")
         }
     }
+}
 
-    private func wantsPage(_ request: Request) -> Bool {
-        guard let accept = request.headers[.accept], accept.contains("text/html") else { return false }
-        return !request.uri.path.hasPrefix("/api/")
+extension Request {
+    /// Whether a person asks with a browser, who has more use for a page than for JSON.
+    var wantsPage: Bool {
+        guard let accept = headers[.accept], accept.contains("text/html") else { return false }
+        return !uri.path.hasPrefix("/api/")
     }
 }

@@ -9,7 +9,7 @@ struct KeyTable: ~Copyable {
     struct Row {
         let location: RowStore.Location
         let length: Int
-        /// Its place in the file: of rows with the same key the last one wins.
+        /// Its place in the file, which is its line: of rows with the same key the last one wins.
         let sequence: Int
         let activeIsBlank: Bool
     }
@@ -50,6 +50,7 @@ struct KeyTable: ~Copyable {
     private(set) var sortedCount = 0
     private(set) var isSorted = false
     private var nextUnsorted = 0
+    private var repeated = RepeatedKeys()
     private var rangeEnds: ArraySlice<Int> = []
     /// Bytes that all keys begin with; `Entry.prefix` starts behind them.
     private(set) var commonPrefix = 0
@@ -66,21 +67,7 @@ struct KeyTable: ~Copyable {
     @inline(__always)
     mutating func addFolding(_ sku: UnsafeRawBufferPointer, _ row: Row) -> Bool {
         arena.reserve(sku.count + 8)
-        let target = arena.base + arena.count
-        var all: UInt64 = 0
-        var index = 0
-        while index + 8 <= sku.count {
-            let word = sku.loadUnaligned(fromByteOffset: index, as: UInt64.self)
-            all |= word
-            target.storeBytes(of: foldedASCII(word), toByteOffset: index, as: UInt64.self)
-            index += 8
-        }
-        while index < sku.count {
-            all |= UInt64(sku[index])
-            target.storeBytes(of: foldedASCII(sku[index]), toByteOffset: index, as: UInt8.self)
-            index += 1
-        }
-        guard all & 0x8080_8080_8080_8080 == 0 else { return false }
+        guard foldASCII(sku, to: arena.base + arena.count) else { return false }
         addEntry(length: sku.count, row)
         return true
     }
@@ -136,6 +123,9 @@ struct KeyTable: ~Copyable {
         return rest >= 8 ? word : word & (UInt64.max << UInt64(64 - 8 * rest))
     }
 
+    /// The keys that the file has most often. Known once all rows are sorted.
+    var repeatedSKUs: [ImportFacts.RepeatedSKU] { repeated.facts { key($0) } }
+
     // MARK: Sorting
 
     /// Puts the rows into key order and keeps, of rows with the same key, the one that came last in the file.
@@ -173,7 +163,10 @@ struct KeyTable: ~Copyable {
         let first = sortedCount
         for index in nextUnsorted..<end {
             // Equal keys are in file order here: each replaces the one before.
-            if sortedCount > first, sameKey(entries[sortedCount - 1], entries[index]) { sortedCount -= 1 }
+            if sortedCount > first, sameKey(entries[sortedCount - 1], entries[index]) {
+                sortedCount -= 1
+                repeated.replaced(entries[sortedCount], by: entries[index])
+            }
             entries[sortedCount] = entries[index]
             sortedCount += 1
         }
@@ -228,7 +221,28 @@ struct KeyTable: ~Copyable {
 @inline(__always)
 func foldedASCII(_ byte: UInt8) -> UInt8 { byte | (byte &- 0x41 < 26 ? 0x20 : 0) }
 
-/// The same for eight bytes at once: in each, bit 7 of the sums tells whether it is at least `A`, and more than `Z`.
+/// Writes the folded form of a SKU to memory with room for as many bytes.
+///
+/// - Returns: false when it is not pure ASCII: what was written is of no use then.
+@inline(__always)
+func foldASCII(_ sku: UnsafeRawBufferPointer, to target: UnsafeMutableRawPointer) -> Bool {
+    var all: UInt64 = 0
+    var index = 0
+    while index + 8 <= sku.count {
+        let word = sku.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+        all |= word
+        target.storeBytes(of: foldedASCII(word), toByteOffset: index, as: UInt64.self)
+        index += 8
+    }
+    while index < sku.count {
+        all |= UInt64(sku[index])
+        target.storeBytes(of: foldedASCII(sku[index]), toByteOffset: index, as: UInt8.self)
+        index += 1
+    }
+    return all & 0x8080_8080_8080_8080 == 0
+}
+
+/// `foldedASCII` of eight bytes at once: in each, bit 7 of the sums tells whether it is at least `A`, and more than `Z`.
 @inline(__always)
 func foldedASCII(_ word: UInt64) -> UInt64 {
     let low = word & 0x7F7F_7F7F_7F7F_7F7F

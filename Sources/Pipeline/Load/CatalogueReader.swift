@@ -17,23 +17,33 @@ struct CatalogueReader {
     /// What the catalogue looked like, to notice later that products were deleted meanwhile.
     private(set) var seen = ProductStore.Fingerprint()
     private(set) var highestID = 0
+    /// For the report.
+    private(set) var tally = ChangeTally()
+    var lostZeros = LostZeros()
 
     private let store: ProductStore
-    private let columns: ProductStore.Columns
+    let columns: ProductStore.Columns
 
     init(_ store: ProductStore, columns: ProductStore.Columns) {
         self.store = store
         self.columns = columns
     }
 
-    /// Compares with the whole catalogue, read back in one stream.
+    /// Compares with the whole catalogue, read back in one stream. Where the database folds ASCII as we do, it need not
+    /// say the keys; products with another SKU, which only it can fold, are then read again with theirs.
     mutating func scan(
         _ table: inout KeyTable, _ rows: inout RowStore, foldsASCII: Bool, _ progress: (Int) throws -> Void
     ) throws {
-        var scanner = Scanner(reader: self)
-        try store.readAll(foldsASCII: foldsASCII) { message in
-            try scanner.take(message, &table, &rows)
-            if scanner.reader.seen.count & 0xFFF == 0 { try progress(scanner.reader.seen.count) }
+        var scanner = CatalogueScanner(reader: self)
+        var stream = foldsASCII ? ProductStore.Stream.withoutKeys : .withKeys
+        while true {
+            scanner.begin(stream)
+            try store.readAll(stream) { message in
+                try scanner.take(message, &table, &rows)
+                if scanner.reader.seen.count & 0xFFF == 0 { try progress(scanner.reader.seen.count) }
+            }
+            guard stream == .withoutKeys, scanner.passedOver > 0 else { break }
+            stream = .nonASCIIWithKeys
         }
         self = scanner.reader
     }
@@ -44,12 +54,29 @@ struct CatalogueReader {
             for found in try store.find(keys: keys) {
                 let position = positions[try found[0, as: Int.self] - 1]
                 let entry = table.entries[position]
-                let isEqual = equals(found, try rows.read(entry.rowLocation, entry.rowLength), entry.activeIsBlank)
+                let tuple = try rows.read(entry.rowLocation, entry.rowLength)
+                let isEqual = equals(found, tuple, entry.activeIsBlank)
+                if !isEqual, let sku = found.bytes(2), let name = found.bytes(3), let text = found.bytes(4),
+                    let active = found.bytes(5)
+                {
+                    noteChange((sku, name, text, active), Tuple(tuple), entry)
+                }
                 table.entries[position].fate = isEqual ? .unchanged : .changed
-                note(position, id: try found[1], isEqual: isEqual)
+                let id: Int = try found[1]
+                if isEqual {
+                    // Nothing else of the catalogue is looked at, so these alone are looked for again.
+                    unchangedIDs.append(id)
+                    saw(id: id)
+                }
+                self.found(position, id: id, isEqual: isEqual)
             }
             try progress(positions.last! + 1)
         }
+        try lostZeros.lookUpNew(table, store)
+    }
+
+    mutating func noteChange(_ old: (Cell, Cell, Cell, Cell), _ new: Tuple, _ entry: KeyTable.Entry) {
+        tally.take(old: old, new: new, columns, activeIsBlank: entry.activeIsBlank, line: Int(entry.sequence))
     }
 
     /// Calls `body` with the keys of the rows and their positions, in batches of bounded size.
@@ -69,17 +96,6 @@ struct CatalogueReader {
         }
     }
 
-    private mutating func note(_ position: Int, id: Int, isEqual: Bool) {
-        if isEqual {
-            unchangedIDs.append(id)
-            unchangedCount += 1
-            seen.count += 1
-            seen.sum &+= id
-        } else {
-            changes.append(Change(entry: position, id: id))
-        }
-    }
-
     private func equals(_ found: ResultRow, _ tuple: UnsafeRawBufferPointer, _ activeIsBlank: Bool) -> Bool {
         let new = Tuple(tuple)
         func same(_ column: Int, _ cell: UnsafeRawBufferPointer) -> Bool {
@@ -89,84 +105,26 @@ struct CatalogueReader {
             && (!columns.description || same(4, new.description)) && (activeIsBlank || same(5, new.active))
     }
 
-    /// Reads the messages of the stream. A note to the next maintainer: when the file brings all columns, a product
-    /// equals its row exactly when the message's tail equals the tuple's, lengths included, so one `memcmp` decides.
-    private struct Scanner {
-        var reader: CatalogueReader
-        private var isFirst = true
-        private var hint = 0
-        private var folded = [UInt8](repeating: 0, count: 64)
-
-        init(reader: CatalogueReader) { self.reader = reader }
-
-        mutating func take(
-            _ message: UnsafeRawBufferPointer, _ table: inout KeyTable, _ rows: inout RowStore
-        ) throws {
-            // Signature (11 bytes), flags and extension length (4 each) come once; a field count of -1 is the end.
-            var at = isFirst ? 19 : 0
-            isFirst = false
-            guard message.count >= at + 2, int16(message, at) >= 0 else { return }
-            at += 2 + 4
-            let id = Int(Int64(bigEndian: message.loadUnaligned(fromByteOffset: at, as: Int64.self)))
-            at += 8
-            let keyLength = int32(message, at)
-            at += 4
-            let key = keyLength > 0 ? UnsafeRawBufferPointer(rebasing: message[at..<(at + keyLength)]) : nil
-            at += max(keyLength, 0)
-            reader.seen.count += 1
-            reader.seen.sum &+= id
-            reader.highestID = max(reader.highestID, id)
-
-            let skuLength = int32(message, at)
-            let sku = UnsafeRawBufferPointer(rebasing: message[(at + 4)..<(at + 4 + skuLength)])
-            guard let position = key.map({ table.find($0, hint: hint) }) ?? find(sku, in: table) else { return }
-            hint = position + 1
-            let entry = table.entries[position]
-            let tuple = try rows.read(entry.rowLocation, entry.rowLength)
-            let tail = UnsafeRawBufferPointer(rebasing: message[at...])
-            if reader.isEqual(tail, tuple, activeIsBlank: entry.activeIsBlank) {
-                reader.unchangedCount += 1
-                table.entries[position].fate = .unchanged
-            } else {
-                reader.changes.append(Change(entry: position, id: id))
-                table.entries[position].fate = .changed
-            }
-        }
-
-        private mutating func find(_ sku: UnsafeRawBufferPointer, in table: borrowing KeyTable) -> Int? {
-            if folded.count < sku.count { folded = [UInt8](repeating: 0, count: 2 * sku.count) }
-            return folded.withUnsafeMutableBytes { buffer in
-                for index in 0..<sku.count {
-                    buffer[index] = foldedASCII(sku[index])
-                }
-                return table.find(UnsafeRawBufferPointer(rebasing: buffer[0..<sku.count]), hint: hint)
-            }
-        }
-
-        private func int16(_ bytes: UnsafeRawBufferPointer, _ at: Int) -> Int16 {
-            Int16(bigEndian: bytes.loadUnaligned(fromByteOffset: at, as: Int16.self))
-        }
-
-        private func int32(_ bytes: UnsafeRawBufferPointer, _ at: Int) -> Int {
-            Int(Int32(bigEndian: bytes.loadUnaligned(fromByteOffset: at, as: Int32.self)))
-        }
+    /// Counts a product of the catalogue, in the file or not.
+    @inline(__always)
+    mutating func saw(id: Int) {
+        seen.count += 1
+        seen.sum &+= id
+        highestID = max(highestID, id)
     }
 
-    /// Compares sku, name, description, active, each behind its length, with the tuple of the file.
-    fileprivate func isEqual(
-        _ tail: UnsafeRawBufferPointer, _ tuple: UnsafeRawBufferPointer, activeIsBlank: Bool
-    ) -> Bool {
-        if columns.name, columns.description, !activeIsBlank {
-            return tail.count == tuple.count - 2 && memcmp(tail.baseAddress!, tuple.baseAddress! + 2, tail.count) == 0
+    /// Notes that a product is the row at `position`.
+    @inline(__always)
+    mutating func found(_ position: Int, id: Int, isEqual: Bool) {
+        if isEqual {
+            unchangedCount += 1
+        } else {
+            changes.append(Change(entry: position, id: id))
         }
-        let (old, new) = (Tuple(fields: tail), Tuple(tuple))
-        return sameBytes(old.sku, new.sku) && (!columns.name || sameBytes(old.name, new.name))
-            && (!columns.description || sameBytes(old.description, new.description))
-            && (activeIsBlank || sameBytes(old.active, new.active))
     }
 }
 
-private func sameBytes(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer) -> Bool {
+func sameBytes(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer) -> Bool {
     left.count == right.count && (left.isEmpty || memcmp(left.baseAddress!, right.baseAddress!, left.count) == 0)
 }
 

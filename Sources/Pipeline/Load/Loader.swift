@@ -19,6 +19,8 @@ struct Loader: ~Copyable {
     /// import has no more than 32 of them: from 64 on, a transaction's savepoints slow down everybody's look-ups.
     private let segmentRows: Int
     private static let bufferSize = 256 << 10
+    /// Fewer rows are not worth a transaction for their ids.
+    private static let reservationRows = 10_000
     /// The head of binary COPY data: eleven fixed bytes, no flags, no extension (PostgreSQL manual, COPY, "File Format").
     private static let signature: [UInt8] = Array("PGCOPY\n".utf8) + [0xFF, 0x0D, 0x0A, 0] + [0, 0, 0, 0, 0, 0, 0, 0]
 
@@ -30,6 +32,8 @@ struct Loader: ~Copyable {
     private var reader: CatalogueReader
     private var counts = Counts()
     private var done = 0
+    /// The next of the ids that were reserved for the new rows; nil when the server is to draw them.
+    private var nextID: Int?
     private(set) var merged = 0
     /// Rows whose key came again later in the file. Known once `load` has returned.
     private(set) var duplicates = 0
@@ -46,6 +50,12 @@ struct Loader: ~Copyable {
         self.parsed = parsed
         self.progress = progress
         self.reader = CatalogueReader(store, columns: columns)
+    }
+
+    /// Reserves ids if this is a first load, where every row is new. To be called before the transaction.
+    mutating func reserveIDs() throws {
+        guard parsed.table.count >= Loader.reservationRows, try store.estimatedCount() == 0 else { return }
+        nextID = try store.reserveIDs(parsed.table.count)
     }
 
     /// - Parameter dryRun: counts only; nothing is written.
@@ -70,6 +80,17 @@ struct Loader: ~Copyable {
         try progress.timed("verify") { try verify(plan) }
         progress.merged(merged)
         return counts
+    }
+
+    // MARK: For the report
+
+    var changes: ImportFacts.Changes? { reader.tally.facts }
+    var repeatedSKUs: [ImportFacts.RepeatedSKU] { parsed.table.repeatedSKUs }
+
+    /// What looks like damage when rows and catalogue are seen together. To be asked after `load`.
+    func warnings() throws -> [ImportWarning] {
+        let lookAlikes = try LookAlikes(parsed.suspicions.unusual).warning(parsed.table, store)
+        return [reader.tally.warning, reader.lostZeros.warning(parsed.table), lookAlikes].compactMap(\.self)
     }
 
     private mutating func compare(_ plan: LoadPlan, foldsASCII: Bool) throws {
@@ -137,12 +158,12 @@ struct Loader: ~Copyable {
 
     private mutating func copyNew(_ start: Int, _ end: Int) throws -> Int {
         var buffer = RawBuffer(capacity: Loader.bufferSize + (2 << 20))
-        return try store.copyNew { writer in
+        return try store.copyNew(withIDs: nextID != nil) { writer in
             Loader.signature.withUnsafeBytes { buffer.append($0) }
             for index in start..<end {
                 let entry = parsed.table.entries[index]
                 guard entry.fate == .new else { continue }
-                try parsed.rows.copy(entry.rowLocation, entry.rowLength, to: &buffer)
+                try append(entry, to: &buffer)
                 done += 1
                 if buffer.count >= Loader.bufferSize {
                     try writer.write(buffer.bytes)
@@ -154,6 +175,20 @@ struct Loader: ~Copyable {
             buffer.append(bigEndian: Int16(-1))
             try writer.write(buffer.bytes)
         }
+    }
+
+    @inline(__always)
+    private mutating func append(_ entry: KeyTable.Entry, to buffer: inout RawBuffer) throws {
+        var tuple = try parsed.rows.read(entry.rowLocation, entry.rowLength)
+        if let id = nextID {
+            // One field more than the tuple has, and the id in front of them.
+            buffer.append(bigEndian: Int16(5))
+            buffer.append(bigEndian: Int32(8))
+            buffer.append(bigEndian: Int64(id))
+            tuple = UnsafeRawBufferPointer(rebasing: tuple[2...])
+            nextID = id + 1
+        }
+        buffer.append(tuple)
     }
 
     /// Inserts or overwrites new rows one batch at a time, after another session inserted some of them.

@@ -19,6 +19,13 @@ enum Windows1252 {
         return true
     }
 
+    /// The character of a byte; U+FFFD where there is none.
+    static func scalar(_ byte: UInt8) -> Unicode.Scalar {
+        guard (0x80..<0xA0).contains(byte) else { return Unicode.Scalar(byte) }
+        let special = specials[Int(byte - 0x80)]
+        return special == 0 ? "\u{FFFD}" : Unicode.Scalar(special) ?? "\u{FFFD}"
+    }
+
     /// Writes the bytes as UTF-8; undefined ones must not be among them.
     ///
     /// - Returns: the number of bytes written, at most `longestCharacter` times as many.

@@ -29,8 +29,21 @@ package struct Outbox: Sendable {
 
     /// The name under which the dropped file is kept in its import's folder: its own, unless one of ours is in the way.
     package static func sourceName(_ file: FileName) -> FileName {
-        let ours = ["progress.json", "report.html", RejectFiles.rejectsName, RejectFiles.errorsName]
+        let ours = [
+            "progress.json", ReportPage.fileName, RejectFiles.rejectsName, RejectFiles.errorsName, ImportFacts.fileName,
+        ]
         return ours.contains(file.description) ? FileName("source-\(file)") : file
+    }
+
+    /// The dropped file that is kept with an import, and the name under which it was dropped; nil when it is not there.
+    package func keptSource(_ id: ImportID) -> (path: String, file: FileName)? {
+        guard let progress = progress(id), let source = progress.files.source else { return nil }
+        let path = "\(self.path)/\(source)"
+        var status = stat()
+        guard source.hasPrefix("\(id)/"), !source.hasSuffix("/"), lstat(path, &status) == 0,
+            status.st_mode & S_IFMT == S_IFREG
+        else { return nil }
+        return (path, FileName(progress.file))
     }
 
     /// The progress object of an import; nil when it has none, or when it cannot be read just now.

@@ -20,7 +20,7 @@ package final class ProgressTracker: Sendable {
         var stageStarted: ContinuousClock.Instant
         let started: ContinuousClock.Instant
         var plan = ImportProgress.Plan()
-        var expected = 0
+        var facts = ImportFacts()
     }
 
     private let state: Mutex<State>
@@ -49,6 +49,11 @@ package final class ProgressTracker: Sendable {
     package func update(_ change: (inout ImportProgress) -> Void) {
         state.withLock { change(&$0.progress) }
     }
+
+    /// What the report will tell beside the object.
+    var facts: ImportFacts { state.withLock { $0.facts } }
+
+    func note(_ change: (inout ImportFacts) -> Void) { state.withLock { change(&$0.facts) } }
 
     private func remaining(_ state: State) -> Double? {
         guard state.percent > 2 else { return nil }
@@ -130,6 +135,9 @@ package final class ProgressTracker: Sendable {
     func restart() {
         state.withLock {
             $0.plan = ImportProgress.Plan()
+            $0.facts = ImportFacts()
+            $0.progress.warnings = []
+            $0.progress.repairs = nil
             $0.progress.rows = ImportProgress.Rows()
             $0.progress.bytes.done = 0
         }

@@ -65,3 +65,13 @@ func booleanValue(_ cell: Cell) -> Bool? {
     default: return nil
     }
 }
+
+/// Whether valid UTF-8 has one of Unicode's control characters: U+0000–U+001F, U+007F–U+009F.
+func hasControlCharacter(_ cell: Cell) -> Bool {
+    var previous: UInt8 = 0
+    for byte in cell {
+        if byte < 0x20 || byte == 0x7F || (previous == 0xC2 && byte < 0xA0) { return true }
+        previous = byte
+    }
+    return false
+}

@@ -7,26 +7,28 @@ struct ParsedFile: ~Copyable {
     var rows: RowStore
     var rejects: RejectFiles
     let columns: ProductStore.Columns
-    private let reader: CSVReader
-    private var encoder: RowEncoder
+    private let reader: RowReader
     private(set) var read = 0
 
     /// Opens the source as CSV; no record has been read yet.
     ///
     /// - Throws: `InputError` when the file cannot be imported at all.
     init(_ source: SourceFile, workFolder: String, resultsFolder: String) throws {
-        let reader = try CSVReader(descriptor: source.descriptor, size: Int64(source.identity.size))
-        self.reader = reader
-        encoder = RowEncoder(header: reader.header)
-        columns = encoder.columns
+        reader = try RowReader(source)
+        columns = reader.columns
         rows = RowStore(directory: workFolder, expectedSize: source.identity.size)
         rejects = RejectFiles(
             directory: resultsFolder, source: source.descriptor, headerEnd: reader.header.source.upperBound)
     }
 
+    /// Signs of damage in the accepted rows; known once all records have been read.
+    var suspicions: RowSuspicions { reader.suspicions }
+
+    var header: ImportFacts.Header { ImportFacts.Header(reader.header, reader.dialect) }
+
     var format: ImportProgress.Format { ImportProgress.Format(header: reader.header, dialect: reader.dialect) }
 
-    /// Reads all records: each is judged, encoded and given its key, or written to the rejects.
+    /// Reads all records: each is given its key and kept, or written to the rejects.
     ///
     /// - Parameters:
     ///   - store: folds the keys that only the database can fold.
@@ -37,32 +39,27 @@ struct ParsedFile: ~Copyable {
         foldingBy store: ProductStore, foldsASCII: Bool, _ progress: (Int, Int, Int) throws -> Void
     ) throws {
         var unfolded = UnfoldedKeys()
-        while let record = try reader.next() {
-            read += 1
-            if read & 0xFFF == 0 { try progress(Int(reader.bytesDone), read, rejects.count) }
-            try take(record, foldsASCII, &unfolded)
+        try reader.eachBatch { batch in
+            try keep(batch, foldsASCII, &unfolded)
+            for record in batch.rejected { try rejects.add(record) }
+            read = batch.read
+            try progress(batch.bytesDone, read, rejects.count)
             if unfolded.isFull { try unfolded.fold(by: store, into: &table) }
         }
         try unfolded.fold(by: store, into: &table)
         try rows.seal()
-        try progress(Int(reader.bytesDone), read, rejects.count)
     }
 
-    @inline(__always)
-    private mutating func take(_ record: CSVRecord, _ foldsASCII: Bool, _ unfolded: inout UnfoldedKeys) throws {
-        let start = rows.tail.count
-        switch encoder.encode(record, to: &rows.tail) {
-        case .accepted(let encoded):
-            let sku = Cell(start: rows.tail.base + start + encoded.skuOffset, count: encoded.skuLength)
-            let length = rows.tail.count - start
-            // The SKU's bytes stay where they are until the next row is encoded.
+    private mutating func keep(_ batch: RowBatch, _ foldsASCII: Bool, _ unfolded: inout UnfoldedKeys) throws {
+        var start = 0
+        for encoded in batch.rows {
+            let tuple = UnsafeRawBufferPointer(rebasing: batch.tuples.bytes[start..<(start + encoded.length)])
+            let sku = Cell(rebasing: tuple[encoded.sku])
             let row = KeyTable.Row(
-                location: try rows.keep(from: start, sku: sku), length: length, sequence: read,
+                location: try rows.keep(tuple, sku: sku), length: encoded.length, sequence: encoded.sequence,
                 activeIsBlank: encoded.activeIsBlank)
             if !foldsASCII || !table.addFolding(sku, row) { unfolded.add(sku, row) }
-        case .rejected(let rejection):
-            rows.tail.count = start
-            try rejects.add(record, rejection)
+            start += encoded.length
         }
     }
 

@@ -12,6 +12,7 @@ struct RejectFiles: ~Copyable {
     private var rejects: BufferedFile?
     private var errors: BufferedFile?
     private(set) var count = 0
+    private(set) var groups = RejectGroups()
 
     init(directory: String, source: CInt, headerEnd: Int64) {
         self.directory = directory
@@ -19,9 +20,12 @@ struct RejectFiles: ~Copyable {
         self.header = 0..<headerEnd
     }
 
+    /// Bytes of the source up to the first record.
+    var headerEnd: Int { Int(header.upperBound) }
+
     var isEmpty: Bool { count == 0 }
 
-    mutating func add(_ record: CSVRecord, _ rejection: RowRejection) throws {
+    mutating func add(_ record: RejectedRecord) throws {
         if rejects == nil {
             let rejects = try BufferedFile(path: "\(directory)/\(RejectFiles.rejectsName)")
             try rejects.copy(header, of: source)
@@ -30,7 +34,9 @@ struct RejectFiles: ~Copyable {
             (self.rejects, self.errors) = (rejects, errors)
         }
         count += 1
+        groups.add(line: record.line, record.rejection)
         try rejects?.copy(record.source, of: source)
+        let rejection = record.rejection
         let fields = [
             "\(record.number)", "\(record.line)", rejection.column ?? "", rejection.code.rawValue, rejection.message,
             rejection.value,

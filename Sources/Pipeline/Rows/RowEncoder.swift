@@ -17,16 +17,8 @@ struct RowEncoder: ~Copyable {
     private let active: Int?
     private var unescaped = RawBuffer(capacity: 4096)
 
-    /// What the key table needs to know of an accepted row.
-    struct Encoded {
-        /// Where the SKU's bytes begin, counted from the start of the tuple.
-        var skuOffset: Int
-        var skuLength: Int
-        var activeIsBlank: Bool
-    }
-
     enum Verdict {
-        case accepted(Encoded)
+        case accepted(EncodedRow)
         case rejected(RowRejection)
     }
 
@@ -57,7 +49,6 @@ struct RowEncoder: ~Copyable {
         let skuCell = trimmed(content(of: sku, in: record))
         if let rejection = judgeSKU(skuCell) { return .rejected(rejection) }
         output.append(bigEndian: Int32(skuCell.count))
-        let skuOffset = output.count - start
         let skuLength = skuCell.count
         output.append(skuCell)
 
@@ -78,7 +69,9 @@ struct RowEncoder: ~Copyable {
         }
         output.append(bigEndian: Int32(1))
         output.append(bigEndian: UInt8(value ? 1 : 0))
-        return .accepted(Encoded(skuOffset: skuOffset, skuLength: skuLength, activeIsBlank: isBlank))
+        return .accepted(
+            EncodedRow(
+                length: output.count - start, sequence: record.line, skuLength: skuLength, activeIsBlank: isBlank))
     }
 
     /// The content of a field; with doubled quotes it is unescaped into a buffer that the next call reuses.
@@ -125,21 +118,14 @@ struct RowEncoder: ~Copyable {
         return suspicious & 0x8080_8080_8080_8080 != 0
     }
 
-    /// Unicode's control characters: U+0000–U+001F, U+007F–U+009F.
     @inline(never)
     private func controlCharacter(_ cell: Cell) -> RowRejection? {
-        var previous: UInt8 = 0
-        for byte in cell {
-            if byte < 0x20 || byte == 0x7F || (previous == 0xC2 && byte < 0xA0) {
-                return RowRejection(
-                    code: .controlCharacter, column: columnNames[sku],
-                    message: "The SKU contains an invisible control character, such as a tab or a line break. "
-                        + "Retype the SKU and drop rejects.csv again.",
-                    value: shown(cell))
-            }
-            previous = byte
-        }
-        return nil
+        guard hasControlCharacter(cell) else { return nil }
+        return RowRejection(
+            code: .controlCharacter, column: columnNames[sku],
+            message: "The SKU contains an invisible control character, such as a tab or a line break. "
+                + "Retype the SKU and drop rejects.csv again.",
+            value: shown(cell))
     }
 
     /// Appends length and text; a blank cell or a column that the file lacks is an empty text.

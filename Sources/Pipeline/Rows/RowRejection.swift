@@ -12,7 +12,20 @@ package enum RejectionCode: String, Sendable, CaseIterable {
     case controlCharacter = "control_character"
 }
 
-/// A rejected record: where, why, and what to do, for errors.csv.
+/// A record that was rejected: its place in the source, and why.
+struct RejectedRecord {
+    let number: Int
+    let line: Int
+    let source: Range<Int64>
+    let rejection: RowRejection
+
+    init(_ record: CSVRecord, _ rejection: RowRejection) {
+        (number, line, source) = (record.number, record.line, record.source)
+        self.rejection = rejection
+    }
+}
+
+/// Why a record is rejected, and what to do, for errors.csv.
 struct RowRejection {
     let code: RejectionCode
     /// The header's name of the column at fault; nil when it is the whole record.

@@ -20,15 +20,12 @@ struct RowStore: ~Copyable {
     /// What the buffers of all partitions take together, about.
     private static let bufferTotal = 8 << 20
 
-    /// Rows are encoded here, behind what is already there.
-    var tail = RawBuffer(capacity: 256 << 10)
-
     private let directory: String
     private let expectedSize: Int
     private var sampler = KeySampler()
     private var splitters = KeySplitters()
     /// The rows of before the scratch file was needed; partition 0.
-    private var resident = RawBuffer(capacity: 64)
+    private var resident = RawBuffer(capacity: 64 << 10)
     private var partitions: [Partition] = []
     private var descriptor: CInt = -1
     private var written = 0
@@ -51,31 +48,33 @@ struct RowStore: ~Copyable {
 
     // MARK: Writing
 
-    /// Keeps the row that was encoded into `tail` from `start` on.
+    /// Keeps a row.
     ///
     /// - Parameter sku: the row's key or what comes near it, for choosing a partition.
     @inline(__always)
-    mutating func keep(from start: Int, sku: UnsafeRawBufferPointer) throws -> Location {
-        if descriptor >= 0 { return try moveToPartition(from: start, sku) }
+    mutating func keep(_ tuple: UnsafeRawBufferPointer, sku: UnsafeRawBufferPointer) throws -> Location {
+        if descriptor >= 0 { return try moveToPartition(tuple, sku) }
         sampler.take(sku)
-        if tail.count >= RowStore.memoryLimit { try startPartitions() }
-        return start
+        let location = resident.count
+        resident.append(tuple)
+        if resident.count >= RowStore.memoryLimit { try startPartitions() }
+        return location
     }
 
     private mutating func startPartitions() throws {
         descriptor = try openScratchFile(in: directory)
-        swap(&tail, &resident)
         let wanted = min(max(expectedSize / RowStore.partitionTarget, 8), 1000)
         splitters = sampler.splitters(wanted)
         partitions = (0..<(splitters.count + 1)).map { _ in Partition(chunk: RowStore.bufferTotal / wanted) }
     }
 
-    private mutating func moveToPartition(from start: Int, _ sku: UnsafeRawBufferPointer) throws -> Location {
+    private mutating func moveToPartition(
+        _ tuple: UnsafeRawBufferPointer, _ sku: UnsafeRawBufferPointer
+    ) throws -> Location {
         let number = splitters.partition(of: sku)
         let partition = partitions[number]
         let local = partition.size
-        partition.append(UnsafeRawBufferPointer(start: tail.base + start, count: tail.count - start))
-        tail.count = start
+        partition.append(tuple)
         if partition.isFull { try flush(partition) }
         return (number + 1) << RowStore.localBits | local
     }
@@ -88,12 +87,11 @@ struct RowStore: ~Copyable {
 
     /// After this, rows can be read, and no more are added.
     mutating func seal() throws {
-        guard descriptor >= 0 else { return swap(&tail, &resident) }
+        guard descriptor >= 0 else { return }
         for partition in partitions {
             if partition.buffer.count > 0 { try flush(partition) }
             partition.buffer.shrink(to: 64)
         }
-        tail.shrink(to: 64)
         loadBudget = 3 * written
     }
 
@@ -113,12 +111,6 @@ struct RowStore: ~Copyable {
             try load(number, partition)
         }
         return UnsafeRawBufferPointer(start: cache.base + local, count: length)
-    }
-
-    /// Appends the bytes of a row to a buffer.
-    @inline(__always)
-    mutating func copy(_ location: Location, _ length: Int, to buffer: inout RawBuffer) throws {
-        buffer.append(try read(location, length))
     }
 
     private mutating func load(_ number: Int, _ partition: Partition) throws {

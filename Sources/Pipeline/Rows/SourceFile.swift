@@ -2,7 +2,6 @@ internal import Catalog
 internal import Crypto
 package import Glibc
 internal import Postgres
-internal import Synchronization
 
 /// The opened source of an import: a regular file that is read by offset, never mapped (a mapped file that shrinks
 /// kills its reader).
@@ -59,27 +58,17 @@ package final class SourceFile: Sendable {
 
 /// The SHA-256 of a source (FIPS 180-4) in the making.
 final class SourceHash: Sendable {
-    private let result = Mutex<Result<String, SystemError>?>(nil)
-    // A semaphore is made for use by several threads; the pointer itself never changes.
-    nonisolated(unsafe) private let done: UnsafeMutablePointer<sem_t>
+    private let done = Handoff<Result<String, SystemError>>()
 
     fileprivate init(_ source: SourceFile) {
-        // sem_t needs a stable address.
-        done = .allocate(capacity: 1)
-        sem_init(done, 0, 0)
         if source.identity.size < 1 << 20 {
-            hash(source)
+            done.put(SourceHash.hash(source))
         } else {
-            spawnThread(named: "sha256") { self.hash(source) }
+            spawnThread(named: "sha256") { [done] in done.put(SourceHash.hash(source)) }
         }
     }
 
-    deinit {
-        sem_destroy(done)
-        done.deallocate()
-    }
-
-    private func hash(_ source: SourceFile) {
+    private static func hash(_ source: SourceFile) -> Result<String, SystemError> {
         var hasher = SHA256()
         var failure: SystemError?
         withUnsafeTemporaryAllocation(byteCount: 256 << 10, alignment: 64) { buffer in
@@ -93,18 +82,12 @@ final class SourceHash: Sendable {
                 offset += count
             }
         }
-        let digest = hasher.finalize().map { byte in
-            let digits = Array("0123456789abcdef".utf8)
-            return String(decoding: [digits[Int(byte >> 4)], digits[Int(byte & 15)]], as: UTF8.self)
-        }.joined()
-        result.withLock { $0 = failure.map { .failure($0) } ?? .success(digest) }
-        sem_post(done)
+        if let failure { return .failure(failure) }
+        let digits = Array("0123456789abcdef".utf8)
+        let hexadecimal = hasher.finalize().flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
+        return .success(String(decoding: hexadecimal, as: UTF8.self))
     }
 
-    /// Waits for the hash, in lower-case hexadecimal.
-    func wait() throws -> String {
-        while sem_wait(done) != 0 {}
-        sem_post(done)
-        return try result.withLock { try $0!.get() }
-    }
+    /// Waits for the hash, in lower-case hexadecimal. To be called once.
+    func wait() throws -> String { try done.take()!.get() }
 }

@@ -11,9 +11,9 @@ import Testing
             var rows: [(key: String, location: RowStore.Location, length: Int)] = []
             for (number, key) in keys.enumerated() {
                 let bytes = RowStoreTests.row(number, key, length)
-                let start = store.tail.count
-                bytes.withUnsafeBytes { store.tail.append($0) }
-                let location = try Array(key.utf8).withUnsafeBytes { try store.keep(from: start, sku: $0) }
+                let location = try bytes.withUnsafeBytes { tuple in
+                    try Array(key.utf8).withUnsafeBytes { try store.keep(tuple, sku: $0) }
+                }
                 rows.append((key, location, bytes.count))
             }
             try store.seal()

@@ -1,0 +1,184 @@
+"""The main deeds on every page, by keyboard where a person could."""
+
+import unittest
+
+from selenium.webdriver.common.keys import Keys
+
+from browser import Browser
+from server import Server
+
+ODD = "<script>alert('\"&')</script> \u202eעברית"
+
+
+class Pages(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Server()
+        cls.addClassCleanup(cls.server.stop)
+        cls.browser = Browser()
+        cls.addClassCleanup(cls.browser.quit)
+
+    def setUp(self):
+        self.server.ask("api/products", "DELETE")
+
+    def open(self, path):
+        self.browser.open(f"{self.server.url}/{path}")
+
+    def test_1_nothing_yet(self):
+        browser = self.browser
+        self.open("")
+        browser.until_text("#empty", "No imports yet")
+        browser.until_text(".health-word", "All well")
+        browser.check(self, "imports-empty")
+        self.open("products")
+        browser.until_text("#empty", "No products yet")
+        browser.check(self, "products-empty")
+
+    def test_2_a_file_is_uploaded_and_its_import_followed(self):
+        browser = self.browser
+        path = self.server.write("winter.csv", "sku,name\nA-17,Wool scarf\nA-18,Wool hat\n,Gloves\n")
+        self.open("")
+        browser.find("#file").send_keys(path)
+        browser.until(lambda: browser.texts(".imports .file")[:1] == ["winter.csv"], "the import's row")
+        browser.until_text(".import .pill", "Completed")
+        self.assertEqual(browser.text(".import .counts"), "2 created\n1 rejected")
+        self.assertEqual(browser.texts("#uploads li"), [])
+        browser.check(self, "imports")
+        browser.find(".import .file").click()
+        browser.until_text("#sentence", "winter.csv has created 2 products. 1 row needs your attention.")
+        browser.until_text("#reject-rows", "This row has no SKU.")
+        self.assertEqual(browser.text("#reject-rows td"), "4")
+        browser.check(self, "import")
+
+    def test_3_a_dry_run_changes_nothing(self):
+        browser = self.browser
+        path = self.server.write("trial.csv", "sku\nB-1\n")
+        self.open("")
+        browser.find("#dry-run").send_keys(Keys.SPACE)
+        browser.find("#file").send_keys(path)
+        browser.until(lambda: browser.texts(".imports .file")[:1] == ["trial.csv"], "the import's row")
+        browser.until_text(".import .pill", "Completed")
+        self.assertEqual(browser.text(".import .tag"), "Preview")
+        self.assertEqual(self.server.ask("api/products")["total"], 0)
+
+    def test_4_products_are_made_edited_and_deleted_by_keyboard(self):
+        browser = self.browser
+        self.open("products")
+        browser.until_text("#empty", "No products yet")
+        browser.find("#new").send_keys(Keys.ENTER)
+        browser.press("A-17", Keys.TAB, )
+        browser.press("Wool scarf", Keys.ENTER)
+        browser.until(lambda: browser.texts("td .sku") == ["A-17"], "the new product")
+        browser.until_text("#count", "1 product")
+
+        # The same SKU again, in another case.
+        browser.find("#new").send_keys(Keys.ENTER)
+        browser.press("a-17", Keys.ENTER)
+        browser.until_text("tr.new .field-error", "Another product has this SKU.")
+        browser.check(self, "products-error")
+        browser.press(Keys.ESCAPE)
+        browser.until(lambda: not browser.texts("tr.new"), "the new row to go")
+
+        # Enter edits, Tab saves and goes on, Escape takes back.
+        browser.find("td .sku").send_keys(Keys.ENTER)
+        browser.press(Keys.CONTROL, "a")
+        browser.press("A-18", Keys.TAB)
+        browser.until(lambda: browser.texts("td .sku") == ["A-18"], "the saved SKU")
+        browser.until(lambda: browser.driver.switch_to.active_element.get_attribute("aria-label") == "Name", "the name")
+        browser.press("something else", Keys.ESCAPE)
+        self.assertEqual(browser.texts("td .name"), ["Wool scarf"])
+        browser.find(".switch").send_keys(Keys.SPACE)
+        browser.until(lambda: browser.find(".switch").get_attribute("aria-checked") == "false", "the switch")
+        product = self.server.ask("api/products")["items"][0]
+        self.assertEqual((product["sku"], product["name"], product["active"]), ("A-18", "Wool scarf", False))
+
+        # Deleting can be undone.
+        browser.find("td .quiet-button").send_keys(Keys.ENTER)
+        browser.until_text("#toast", "Deleted A-18.")
+        self.assertEqual(self.server.ask("api/products")["total"], 0)
+        browser.find("#undo").send_keys(Keys.ENTER)
+        browser.until(lambda: browser.texts("td .sku") == ["A-18"], "the product again")
+        self.assertEqual(self.server.ask("api/products")["items"][0]["active"], False)
+
+    def test_5_the_address_holds_the_view(self):
+        browser = self.browser
+        rows = "".join(f"P-{number},Thing {number},,{'yes' if number % 2 else 'no'}\n" for number in range(60))
+        self.server.drop("sixty.csv", f"sku,name,description,active\n{rows}")
+        self.open("products")
+        browser.until_text("#count", "60 products")
+        browser.driver.execute_script("document.activeElement.blur()")
+        browser.press("/", "THING 1")
+        browser.until_text("#count", "11 of 60")
+        self.assertIn("q=THING+1", browser.driver.current_url)
+        browser.find("th[data-key=sku] button").send_keys(Keys.ENTER)
+        browser.until(lambda: browser.texts("td .sku")[:2] == ["P-1", "P-10"], "the order")
+        address = browser.driver.current_url
+        self.open("")
+        browser.open(address)
+        browser.until(lambda: browser.texts("td .sku")[:2] == ["P-1", "P-10"], "the same view")
+        self.assertEqual(browser.find("input[name=q]").get_attribute("value"), "THING 1")
+        self.assertIn("q=THING+1&sort=sku", browser.find("#export").get_attribute("href"))
+        browser.check(self, "products")
+        self.open("products?per_page=50")
+        browser.until_text("#place", "Page 1 of 2")
+        browser.find("#next").send_keys(Keys.ENTER)
+        browser.until_text("#place", "Page 2 of 2")
+        self.assertEqual(len(browser.texts("td .sku")), 10)
+        self.open("products?q=nothing")
+        browser.until_text("#no-match", "Nothing matches")
+        browser.find("#clear").send_keys(Keys.ENTER)
+        browser.until_text("#count", "60 products")
+
+    def test_6_everything_is_deleted_only_after_the_words(self):
+        browser = self.browser
+        self.server.drop("three.csv", "sku\n1\n2\n3\n")
+        self.open("products")
+        browser.until_text("#count", "3 products")
+        browser.find("#delete-all").send_keys(Keys.ENTER)
+        browser.until_text("#delete-word", "delete 3")
+        browser.check(self, "products-delete-all")
+        browser.press("delete 4")
+        self.assertFalse(browser.find("#delete-confirm").is_enabled())
+        browser.press(Keys.BACKSPACE, "3", Keys.ENTER)
+        browser.until_text("#empty", "No products yet")
+        self.assertEqual(self.server.ask("api/products")["total"], 0)
+
+    def test_7_whatever_a_text_holds_is_shown_as_text(self):
+        browser = self.browser
+        name = (ODD + " " + "long " * 200)[:1000]
+        self.server.ask("api/products", "POST", {"sku": "X" * 200, "name": name, "description": ODD * 50})
+        self.open("products")
+        browser.until(lambda: browser.texts("td .name")[0].startswith("<script>"), "the name")
+        browser.check(self, "products-odd")
+        file = "<img src=x onerror=alert(1)> " + "x" * 200 + ".csv"
+        done = self.server.drop(file, "sku,name\nA-1,x\n")
+        self.open("")
+        browser.until(lambda: browser.texts(".imports .file")[0] == file, "the file's name")
+        browser.check(self, "imports-odd")
+        self.open(f"imports/{done['id']}")
+        browser.until_text("h1", file)
+        browser.check(self, "import-odd")
+        self.open("nowhere")
+        browser.until_text("h1", "Not Found")
+        browser.check(self, "problem")
+
+
+class SignedIn(unittest.TestCase):
+    def test_the_password_leads_back_to_the_page(self):
+        server = Server(IMPORTER_ADMIN_PASSWORD="päss wörd")
+        self.addCleanup(server.stop)
+        browser = Browser()
+        self.addCleanup(browser.quit)
+        browser.open(f"{server.url}/products?q=x")
+        browser.until_text("h1", "Sign in")
+        browser.press("wrong", Keys.ENTER)
+        browser.until_text("#login-error", "This is not the password.")
+        browser.check(self, "login")
+        browser.find("#password").send_keys("päss wörd", Keys.ENTER)
+        browser.until_text("h1", "Products")
+        self.assertTrue(browser.driver.current_url.endswith("/products?q=x"))
+        browser.until_text("#no-match", "Nothing matches")
+
+
+if __name__ == "__main__":
+    unittest.main()
