@@ -5,7 +5,7 @@ import Logging
 struct Up: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Runs the whole system in one process (the default).",
-        discussion: "Database, watcher and admin pages. Ctrl-C or SIGTERM stops everything in order.")
+        discussion: "Database, watcher, webhooks and admin pages. Ctrl-C or SIGTERM stops everything in order.")
 
     @OptionGroup var options: SettingsOptions
 

@@ -3,7 +3,7 @@ import Logging
 
 struct Watch: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Watches the inbox and imports what is dropped.",
+        abstract: "Watches the inbox, imports what is dropped, and delivers webhooks.",
         discussion: "For production, beside `serve`: each can be a service unit of its own.")
 
     @OptionGroup var options: SettingsOptions

@@ -33,8 +33,13 @@ struct WebhookTest: Sendable {
     }
 
     private struct TestData: Encodable {
-        let webhook_id: Int
+        let webhook: Int
         let message = "This is a test. Nothing happened."
+
+        enum CodingKeys: String, CodingKey {
+            case message
+            case webhook = "webhook_id"
+        }
     }
 
     /// - Returns: nil when there is no such webhook.
@@ -43,7 +48,7 @@ struct WebhookTest: Sendable {
         let delivery = try await database.run(within: WebhooksController.patience) { connection in
             try connection.transaction {
                 try EventStore(connection).makeTest(
-                    webhook: webhook, data: TestData(webhook_id: webhook), lease: UUID(), seconds: leaseSeconds)
+                    webhook: webhook, data: TestData(webhook: webhook), lease: UUID(), seconds: leaseSeconds)
             }
         }
         guard let delivery else { return nil }

@@ -9,18 +9,11 @@ internal import ServiceLifecycle
 /// It sleeps until a NOTIFY, the next due time or the end of an attempt wakes it; then one transaction records what has
 /// ended and takes what is due. On graceful shutdown nothing more is taken, and what is under way gets some seconds.
 package struct WebhookDelivery: Service {
-    private enum Message: Sendable {
-        /// Something may be due.
-        case wake
-        case ended(DeliveryResult)
-        case stop
-    }
-
     private let options: WebhookOptions
     private let sender: WebhookSender
     private let conninfo: String
     private let session: Session
-    private let logger: Logger
+    let logger: Logger
     private let mailbox = Mailbox<Message>()
 
     /// Even if every NOTIFY is lost, nothing waits longer than this.
@@ -83,32 +76,6 @@ package struct WebhookDelivery: Service {
 
     // MARK: Delivering
 
-    /// What the loop knows between two of its turns.
-    private struct State {
-        var results: [DeliveryResult] = []
-        var inFlight = 0
-        var isStopping = false
-        /// When to look again without being woken.
-        var next = ContinuousClock.now
-        var nextCare = ContinuousClock.now
-        var nextPrune = ContinuousClock.now + .seconds(60)
-        var failures = 0
-        var isMigrated = false
-
-        mutating func take(_ messages: [Message]) {
-            for message in messages {
-                switch message {
-                case .wake: if failures == 0 { next = .now }
-                case .stop: isStopping = true
-                case .ended(let result):
-                    inFlight -= 1
-                    results.append(result)
-                    if failures == 0 { next = .now }
-                }
-            }
-        }
-    }
-
     private func deliver() async throws {
         var state = State()
         try await withThrowingDiscardingTaskGroup { attempts in
@@ -170,13 +137,6 @@ package struct WebhookDelivery: Service {
         }
     }
 
-    private struct Turn: Sendable {
-        var interrupted = 0
-        var switchedOff: [DeliveryStore.SwitchedOff] = []
-        var claimed: [DueDelivery] = []
-        var secondsToNext: Double?
-    }
-
     private func came(_ state: inout State, _ done: Turn, cares: Bool) {
         if state.failures > 0 { logger.notice("webhooks are delivered again") }
         state.failures = 0
@@ -222,29 +182,6 @@ package struct WebhookDelivery: Service {
             if hasMore { state.next = min(state.next, state.nextPrune) }
         } catch {
             state.nextPrune = .now + .seconds(60)
-        }
-    }
-
-    // MARK: Telling
-
-    private func tell(_ results: [DeliveryResult], _ done: Turn) {
-        for result in results {
-            logger.log(
-                level: result.error == nil ? .debug : .info, "webhook attempt ended",
-                metadata: [
-                    "webhook.id": "\(result.delivery.webhook)", "webhook.delivery": "\(result.delivery.id)",
-                    "webhook.status": "\(result.status.map(String.init) ?? "none")",
-                    "webhook.error": "\(result.error ?? "none")",
-                    "webhook.milliseconds": "\(result.responseMilliseconds.map(String.init) ?? "none")",
-                ])
-        }
-        for webhook in done.switchedOff {
-            logger.notice(
-                "webhook switched off",
-                metadata: ["webhook.id": "\(webhook.webhook)", "webhook.reason": "\(webhook.reason)"])
-        }
-        if done.interrupted > 0 {
-            logger.notice("deliveries were interrupted", metadata: ["webhook.deliveries": "\(done.interrupted)"])
         }
     }
 }
