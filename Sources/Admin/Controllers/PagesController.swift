@@ -1,4 +1,3 @@
-internal import HTTPTypes
 internal import Hummingbird
 
 /// The pages for people. They are frames that scripts fill from the API, so that there is one source of the numbers.
@@ -11,13 +10,12 @@ struct PagesController {
         router.resource("/", [.get: imports])
         router.resource("/imports/:id", [.get: importDetails])
         router.resource("/products", [.get: products])
-        // Where the pages used to be.
-        router.resource("/static/products.html", [.get: { _, _ in Self.moved(to: "../products") }])
-        router.resource("/static/webhooks.html", [.get: { _, _ in Self.moved(to: "../webhooks") }])
+        router.resource("/static/products.html", [.get: moved])
     }
 
-    private static func moved(to location: String) -> Response {
-        Response(status: .permanentRedirect, headers: [.location: location])
+    /// Relative, so that it is right wherever a proxy puts the server.
+    @Sendable private func moved(_ request: Request, _ context: AdminContext) throws -> Response {
+        .redirect(to: "../products", type: .normal)
     }
 
     @Sendable private func products(_ request: Request, _ context: AdminContext) throws -> Response {
