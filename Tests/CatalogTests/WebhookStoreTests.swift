@@ -38,7 +38,7 @@ import Testing
             try await add(database, "product.deleted")
             try await add(database, "*", isEnabled: false)
             try await add(database, "*,products.changed")
-            try await database.session.run { connection in
+            try await database.session.run { connection throws in
                 let events = EventStore(connection)
                 #expect(try events.enqueue(.productCreated, data: ["n": 1]) == 3)
                 #expect(try events.enqueue(.productDeleted, data: ["n": 1]) == 3)
