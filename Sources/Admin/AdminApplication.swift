@@ -75,6 +75,8 @@ package enum AdminApplication {
         LoginController(options, pages: pages, throttle: throttle).addRoutes(to: router)
         HealthController(readiness: readiness).addRoutes(to: router)
         ImportsController(overview: overview, database: database).addRoutes(to: router)
+        RepeatController(overview: overview, outbox: outbox, uploads: uploads, database: database)
+            .addRoutes(to: router)
         UploadController(folder: uploads).addRoutes(to: router)
         ProductsController(database: database, export: ProductExport(conninfo: options.database.conninfo))
             .addRoutes(to: router)

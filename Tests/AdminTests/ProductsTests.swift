@@ -108,7 +108,9 @@ import Testing
                 ("description=%CE%B2", ["B-1"]), ("q=wool", ["B-2", "A-2", "A-1"]), ("q=b-", ["B-2", "B-1"]),
                 ("q=wool&active=true", ["B-2", "A-1"]), ("active=false", ["A-2"]), ("sku=a&name=scarf", ["A-1"]),
                 ("q=nothing", []), ("q=", ["B-2", "B-1", "A-2", "A-1"]), ("sort=sku", ["A-1", "A-2", "B-1", "B-2"]),
-                ("sort=-name", ["A-1", "B-1", "B-2", "A-2"]), ("q=1%0AWool", []), ("q=%27%20OR%201=1", []),
+                ("sort=-name", ["A-1", "B-1", "B-2", "A-2"]), ("q=wool+scarf", ["A-1"]), ("q=wool%20scarf", ["A-1"]),
+                ("q=wool%2Bscarf", []),
+                ("q=1%0AWool", []), ("q=%27%20OR%201=1", []),
             ] {
                 let answer = try await client.send("/api/products?\(query)").page
                 #expect(answer.items.map(\.sku) == expected, "\(query)")

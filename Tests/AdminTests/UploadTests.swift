@@ -73,7 +73,8 @@ import Testing
                 let body = form("sku\n", "a.csv")
                 for cut in [body.utf8.count - 6, body.utf8.count / 2, 10, 0] {
                     let response = try await client.json(
-                        "/upload", .post, String(body.prefix(cut)), "multipart/form-data; boundary=b")
+                        "/upload", .post, String(decoding: body.utf8.prefix(cut), as: UTF8.self),
+                        "multipart/form-data; boundary=b")
                     try expectProblem(response, .badRequest)
                 }
                 let other = body.replacing("name=\"file\"", with: "name=\"other\"")

@@ -2,6 +2,7 @@
 
 import { duration, exact, number, plural, size } from "./format.js";
 import { readRejects } from "./rejects.js";
+import { offerRepeat } from "./repeat.js";
 import { Row, countsSentence, element, isEnd, outboxLink } from "./row.js";
 import { ask, at, words } from "./server.js";
 
@@ -80,6 +81,20 @@ function renderFacts(progress) {
   );
 }
 
+/** What looks like damage, with the first lines. */
+function renderWarnings(progress) {
+  const warnings = progress.warnings ?? [];
+  find("warnings").hidden = warnings.length === 0;
+  find("warning-list").replaceChildren(...warnings.map(({ message, count, lines }) => {
+    const item = element("li", "notice", message);
+    if (lines.length > 0) {
+      const rest = count > lines.length ? ` and ${number(count - lines.length)} more` : "";
+      item.append(element("span", "lead", ` ${lines.length === 1 && !rest ? "Line" : "Lines"} ${lines.map(number).join(", ")}${rest}.`));
+    }
+    return item;
+  }));
+}
+
 let hasRejects = false;
 
 async function renderRejects(progress) {
@@ -108,6 +123,8 @@ function show(progress) {
   const before = row.progress;
   row.update(progress);
   renderFacts(progress);
+  renderWarnings(progress);
+  offerRepeat(progress, isEnd(progress));
   renderRejects(progress).catch(() => { hasRejects = false; });
   say("");
   if (before && !isEnd(before) && isEnd(progress)) {

@@ -1,5 +1,6 @@
 // The list of imports: asks the API each second while something is going on, else every five, and moves rows in place.
 
+import { drawCharts } from "./chart.js";
 import { number } from "./format.js";
 import { Row, countsSentence, isEnd, keyOf } from "./row.js";
 import { ask, at, words } from "./server.js";
@@ -60,11 +61,18 @@ function place(link, target, exists) {
   else link.removeAttribute("href");
 }
 
+let charted = "";
+
 async function refresh() {
   const answer = await ask(`api/imports?page=${page}`);
   arrange(answer.items);
   empty.hidden = answer.total > 0 || answer.degraded === true;
   turnPages(answer);
+  const ended = answer.items.filter(isEnd).map((progress) => progress.id).join();
+  if (page === 1 && ended !== charted && !answer.degraded) {
+    charted = ended;
+    drawCharts(document.getElementById("charts")).catch(() => { charted = ""; });
+  }
   say(answer.degraded ? `${answer.reason} What you see comes from the outbox; new files wait until the database is back.` : "");
   return answer.items.every(isEnd) ? quietPause : busyPause;
 }

@@ -195,9 +195,10 @@ export class NewProductRow {
     const cancel = element("button", "quiet-button", "Cancel");
     cancel.type = "button";
     cancel.addEventListener("click", () => this.cancel());
-    const last = element("td", "new-end");
+    const buttons = element("div", "new-end");
+    buttons.append(save, cancel);
+    const last = cell("", buttons);
     last.colSpan = 2;
-    last.append(save, cancel);
     this.node.append(...Object.entries(this.inputs).map(([key, input]) => cell(names[key], input)),
       cell("Active", this.active), last);
     this.node.addEventListener("keydown", (event) => {

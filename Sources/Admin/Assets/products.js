@@ -44,10 +44,11 @@ function go(change, { replace = false } = {}) {
 
 const isFiltered = () => fields.some((name) => view[name]);
 
-function showControls() {
+/** What somebody is typing into is left alone, unless the view came from elsewhere. */
+function showControls({ all = false } = {}) {
   for (const name of fields) {
     const field = filters.elements[name];
-    if (document.activeElement !== field) field.value = view[name] ?? "";
+    if (all || document.activeElement !== field) field.value = view[name] ?? "";
   }
   if (view.sku || view.name || view.description) find("more").open = true;
   const size = find("per-page");
@@ -248,7 +249,7 @@ find("delete-input").addEventListener("input", (event) => {
 dialog.querySelector("form").addEventListener("submit", deleteAll);
 addEventListener("popstate", () => {
   view = readAddress();
-  showControls();
+  showControls({ all: true });
   load();
 });
 addEventListener("keydown", (event) => {
@@ -260,5 +261,5 @@ addEventListener("keydown", (event) => {
 // What an import changed meanwhile.
 document.addEventListener("visibilitychange", () => { if (!document.hidden) load(); });
 
-showControls();
+showControls({ all: true });
 load();

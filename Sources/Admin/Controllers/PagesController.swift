@@ -11,7 +11,7 @@ struct PagesController {
         router.resource("/", [.get: imports])
         router.resource("/imports/:id", [.get: importDetails])
         router.resource("/products", [.get: products])
-        // Where the pages used to be.
+        // Where the pages used to be. Relative, so that it is right wherever a proxy puts the server.
         router.resource("/static/products.html", [.get: { _, _ in Self.moved(to: "../products") }])
         router.resource("/static/webhooks.html", [.get: { _, _ in Self.moved(to: "../webhooks") }])
     }

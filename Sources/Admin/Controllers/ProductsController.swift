@@ -118,16 +118,15 @@ struct ProductsController {
 extension ProductFilter {
     /// Reads `sku`, `name`, `description`, `q` and `active` of the query.
     fileprivate init(_ request: Request) throws {
-        let query = request.uri.queryParameters
         func text(_ name: String) throws -> String {
-            let text = query[name[...]].map(String.init) ?? ""
+            let text = request.queryText(name) ?? ""
             guard !text.utf8.contains(0) else { throw Problem(.badRequest, "\(name) must not contain a NUL.") }
             return text
         }
         self.init(
             sku: try text("sku"), name: try text("name"), description: try text("description"),
             anywhere: try text("q"))
-        switch query["active"] {
+        switch request.queryText("active") {
         case nil, "": active = nil
         case "true": active = true
         case "false": active = false

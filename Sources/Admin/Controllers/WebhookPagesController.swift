@@ -9,7 +9,6 @@ struct WebhookPagesController {
     func addRoutes(to router: Router<AdminContext>) {
         router.resource("/webhooks", [.get: webhooks])
         router.resource("/webhooks/:id", [.get: webhook])
-        router.resource("/static/webhooks.html", [.get: moved])
     }
 
     @Sendable private func webhooks(_ request: Request, _ context: AdminContext) throws -> Response {
@@ -21,10 +20,5 @@ struct WebhookPagesController {
         let webhook = try await database.run(within: WebhooksController.patience) { try WebhookStore($0).find(id) }
         guard let webhook else { throw Problem.noWebhook }
         return try pages.page("webhook", request, ["title": webhook.url, "id": "\(id)"])
-    }
-
-    /// Relative, so that it is right wherever a proxy puts the server.
-    @Sendable private func moved(_ request: Request, _ context: AdminContext) throws -> Response {
-        .redirect(to: "../webhooks", type: .normal)
     }
 }
