@@ -16,7 +16,8 @@ import Testing
         ("product.created,product.created", "product.created"), ("IMPORT.COMPLETED", "import.completed"),
     ])
     func readsEventsAsTheyAreWritten(text: String, expected: String) throws {
-        #expect(try EventSelection(joined: text).joined == expected)
+        let selection = try EventSelection(joined: text)
+        #expect(selection.joined == expected)
     }
 
     @Test(arguments: ["", ",", "import.begun", "webhook.test", "import.completed,none"])
@@ -40,10 +41,14 @@ import Testing
             try await add(database, "*,products.changed")
             try await database.session.run { connection throws in
                 let events = EventStore(connection)
-                #expect(try events.enqueue(.productCreated, data: ["n": 1]) == 3)
-                #expect(try events.enqueue(.productDeleted, data: ["n": 1]) == 3)
-                #expect(try events.enqueue(.productsChanged, data: ["n": 1]) == 1)
-                #expect(try events.isWanted(.productsChanged))
+                let productCreated = try events.enqueue(.productCreated, data: ["n": 1])
+                #expect(productCreated == 3)
+                let productDeleted = try events.enqueue(.productDeleted, data: ["n": 1])
+                #expect(productDeleted == 3)
+                let productsChanged = try events.enqueue(.productsChanged, data: ["n": 1])
+                #expect(productsChanged == 1)
+                let isWanted = try events.isWanted(.productsChanged)
+                #expect(isWanted)
             }
             #expect(try await database.value("SELECT count(*) FROM webhook_events") == 3)
             #expect(try await database.value("SELECT count(*) FROM webhook_deliveries") == 7)
@@ -126,8 +131,9 @@ import Testing
         try await TestDatabase.with { database in
             let id = try await add(database, "*")
             try await enqueue(database, 2)
-            #expect(try await database.session.run { try WebhookStore($0).delete(id) })
-            #expect(try await database.session.run { try !WebhookStore($0).delete(id) })
+            let first = try await database.session.run { try WebhookStore($0).delete(id) }
+            let second = try await database.session.run { try WebhookStore($0).delete(id) }
+            #expect(first && !second)
             #expect(try await database.value("SELECT count(*) FROM webhook_deliveries") == 0)
         }
     }
