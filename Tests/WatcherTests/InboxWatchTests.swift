@@ -122,7 +122,7 @@ private struct Events {
     }
 
     private func next() async throws -> [InboxWatch.Event] {
-        let events = await mailbox.take(until: .now + .seconds(10))
+        let events = await mailbox.take(until: .now + .seconds(60))
         try #require(!events.isEmpty, "no event came")
         return events
     }

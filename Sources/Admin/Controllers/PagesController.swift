@@ -17,7 +17,7 @@ struct PagesController {
     }
 
     private static func moved(to location: String) -> Response {
-        Response(status: .permanentRedirect, headers: [.location: location])
+        .redirect(to: location, type: .normal)
     }
 
     @Sendable private func products(_ request: Request, _ context: AdminContext) throws -> Response {

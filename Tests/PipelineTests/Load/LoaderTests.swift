@@ -310,7 +310,7 @@ import Testing
 
     private func waitUntil(_ run: ImportRun, _ condition: SQL) async throws {
         let watcher = Session(run.database.conninfo)
-        let deadline = ContinuousClock.now + .seconds(20)
+        let deadline = ContinuousClock.now + .seconds(120)
         while try await !watcher.run({ try $0.query(condition)[0][0, as: Bool.self] }) {
             try #require(ContinuousClock.now < deadline, "the state that the test waits for never came")
             try await Task.sleep(for: .milliseconds(5))

@@ -111,7 +111,7 @@ import Testing
             try index.rebuild()
             #expect(try self.index(outbox).contains("newest.csv"))
             // In a debug build on a busy machine; it is some 20 ms in a release build.
-            #expect(ContinuousClock.now - start < .seconds(10))
+            #expect(ContinuousClock.now - start < .seconds(60))
         }
     }
 
