@@ -192,7 +192,8 @@ extension OneWatch {
                     #expect(await eventually { (try? dropFile(inbox.folders, preview("b.csv"))) != nil })
                     try await inbox.wait(preview("b.csv"), .completed)
                     #expect(try inbox.folders.identity() == identity)
-                    #expect(throws: InboxError.self) { try inbox.folders.lock() }
+                    // The first lock may have gone with what was still being deleted: the next scan takes it again.
+                    #expect(await eventually { isLocked("\(inbox.options.inbox)/.work/.lock") })
                 }
                 try await inbox.settle(drops: 2)
             }
@@ -243,17 +244,22 @@ extension OneWatch {
                         ids = (try? await inbox.ids()) ?? []
                         return ids.count == 3
                     }
-                    try await inbox.wait(drop("0.csv"), .running)
+                    // A file is ready a little later than the others if somebody forks just while it is written.
+                    let names: [String] = try await inbox.database.session.run {
+                        try $0.query("SELECT file FROM imports ORDER BY id").map { try $0[0] }
+                    }
+                    let (first, second, third) = (drop(names[0]), drop(names[1]), drop(names[2]))
+                    try await inbox.wait(first, .running)
                     // As another process asks for it, out of turn.
                     let last = ids[2]
                     #expect(try await inbox.database.session.run { try ImportStore($0).requestCancel(last) })
-                    try await inbox.wait(drop("2.csv"), .cancelled)
-                    #expect(inbox.pointer(drop("0.csv"))?.state == .running)
-                    #expect(inbox.pointer(drop("1.csv"))?.state == .queued)
+                    try await inbox.wait(third, .cancelled)
+                    #expect(inbox.pointer(first)?.state == .running)
+                    #expect(inbox.pointer(second)?.state == .queued)
                     #expect(await service.cancel(ids[0]))
-                    try await inbox.wait(drop("0.csv"), .cancelled)
+                    try await inbox.wait(first, .cancelled)
                     try await blocker.run { _ = try $0.query("SELECT pg_advisory_unlock(\(loadLock))") }
-                    try await inbox.wait(drop("1.csv"), .completed)
+                    try await inbox.wait(second, .completed)
                     // It is in hand until it is filed away, a moment after its end can be seen.
                     let ended = ids[1]
                     #expect(await eventually { await !service.cancel(ended) })
@@ -278,5 +284,14 @@ extension OneWatch {
                 #expect(try await inbox.database.value("SELECT name FROM products", as: String.self) == "59 0")
             }
         }
+    }
+}
+
+/// Whether any process holds a lock on a file, asked without taking it.
+private func isLocked(_ path: String) -> Bool {
+    var status = stat()
+    guard stat(path, &status) == 0, let bytes = try? readFile(Array("/proc/locks".utf8CString)) else { return false }
+    return String(decoding: bytes, as: UTF8.self).split(separator: "\n").contains {
+        $0.contains("FLOCK") && $0.contains(":\(status.st_ino) ")
     }
 }
