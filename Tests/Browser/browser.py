@@ -52,7 +52,7 @@ class Browser:
     def until(self, condition, what):
         """Waits until the condition gives something true, and gives it back."""
         # Between two pages there is a moment without one.
-        return WebDriverWait(self.driver, PATIENCE, 0.05, [WebDriverException]).until(
+        return WebDriverWait(self.driver, PATIENCE, 0.05, [WebDriverException, LookupError]).until(
             lambda _: condition(), f"waited for: {what}")
 
     def until_text(self, selector, text):
