@@ -41,8 +41,7 @@ enum Summary {
         if json { return String(decoding: try progress.json(), as: UTF8.self) }
         let name = printable(progress.file)
         let percent = progress.state == .running ? " \(progress.percent) %" : ""
-        let line = progress.error?.line.map { " (line \($0))" } ?? ""
-        return "\(name): \(progress.state.rawValue)\(percent): \(printable(progress.message))\(line)"
+        return "\(name): \(progress.state.rawValue)\(percent): \(printable(progress.message))"
     }
 
     /// Names are data: control characters must not reach the terminal.

@@ -110,8 +110,7 @@ export class Row {
   /** The reason why it waits or failed; what runs or went well says it in bar and counts. */
   updateMessage() {
     const { state, error, message } = this.progress;
-    const line = error?.line ? ` (line ${number(error.line)})` : "";
-    const text = state === "failed" ? `${error?.message ?? message}${line}`
+    const text = state === "failed" ? error?.message ?? message
       : ["waiting", "queued", "cancelled"].includes(state) ? message : "";
     setText(this.message, text);
     show(this.message, text !== "");
