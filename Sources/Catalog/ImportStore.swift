@@ -41,7 +41,7 @@ package struct ImportStore {
             INSERT INTO imports (id, inbox, file, file_bytes, dry_run, bytes, received_at)
             VALUES (\(id), \(inbox, as: .uuid), \(file.storableText), \(file.bytes), \(dryRun), \(bytes), \(receivedAt))
             ON CONFLICT (id) DO NOTHING
-            """)
+            """, prepared: true)
     }
 
     /// Opens an attempt, counting a crash when the last one never closed.
@@ -51,7 +51,7 @@ package struct ImportStore {
             UPDATE imports SET attempts = attempts + 1, crashes = crashes + attempt_open::int, attempt_open = true,
                 started_at = coalesce(started_at, now())
             WHERE id = \(id) AND state = 'queued' AND \(ImportStore.notWaitingForDisk) RETURNING attempts, crashes
-            """)
+            """, prepared: true)
         guard let row = rows.first else { return .notQueued }
         return try row[1, as: Int.self] >= ImportStore.maximumCrashes ? .crashLoop : .number(row[0])
     }
@@ -69,13 +69,13 @@ package struct ImportStore {
             """
             SELECT 1 FROM imports WHERE id = \(id) AND state = 'queued' AND attempts = \(attempt)
             FOR NO KEY UPDATE NOWAIT
-            """)
+            """, prepared: true)
         return !rows.isEmpty
     }
 
     /// Serialises the imports of one database until the transaction ends. `willWait` is called if another holds it.
     package func lockLoading(willWait: () -> Void) throws {
-        let free = try connection.query("SELECT pg_try_advisory_xact_lock(\(AdvisoryLock.load))")
+        let free = try connection.query("SELECT pg_try_advisory_xact_lock(\(AdvisoryLock.load))", prepared: true)
         if try free[0][0, as: Bool.self] { return }
         willWait()
         try connection.query("SELECT pg_advisory_xact_lock(\(AdvisoryLock.load))")
@@ -101,7 +101,7 @@ package struct ImportStore {
                 finished_at = \(progress.finishedAt, as: .timestamptz),
                 progress = \(String(decoding: json, as: UTF8.self))
             WHERE id = \(id) AND state = 'queued'
-            """)
+            """, prepared: true)
         guard result.affected == 1 else { return false }
         // Whatever ends an import ends it here, so every end has its event.
         let event = progress.state == .completed ? EventType.importCompleted : .importFailed
@@ -114,7 +114,7 @@ package struct ImportStore {
             """
             UPDATE imports SET filed_at = now()
             WHERE id = \(id) AND state <> 'queued' AND \(ImportStore.notWaitingForDisk)
-            """)
+            """, prepared: true)
     }
 
     /// The final progress object; nil while the import is queued or when there is no such row.
@@ -180,7 +180,7 @@ package struct ImportStore {
             SELECT read FROM imports
             WHERE file_bytes = \(file.bytes) AND id < \(id) AND state = 'completed' AND NOT dry_run
             ORDER BY id DESC LIMIT 1
-            """)
+            """, prepared: true)
         return try rows.first?[0]
     }
 

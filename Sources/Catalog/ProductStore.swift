@@ -26,7 +26,7 @@ package struct ProductStore {
     package func foldsASCII() throws -> Bool {
         let ascii = String(decoding: 1...127, as: UTF8.self)
         let folded = String(decoding: ascii.utf8.map { (0x41...0x5A).contains($0) ? $0 | 0x20 : $0 }, as: UTF8.self)
-        return try connection.query("SELECT lower(\(ascii)) COLLATE \"C\" = \(folded)")[0][0]
+        return try connection.query("SELECT lower(\(ascii)) COLLATE \"C\" = \(folded)", prepared: true)[0][0]
     }
 
     /// Keys of many SKUs in one round trip, in their order.
@@ -46,7 +46,7 @@ package struct ProductStore {
                 THEN (c.reltuples / c.relpages * (pg_relation_size(c.oid) / 8192))::bigint
                 ELSE pg_relation_size(c.oid) / 200 END
             FROM pg_class c WHERE c.oid = 'products'::regclass
-            """)[0]
+            """, prepared: true)[0]
         return try row[0]
     }
 

@@ -21,7 +21,7 @@ package struct ImportPipeline: Sendable {
 
     /// How `run` ended.
     package enum Outcome: Sendable {
-        /// Ended and filed away, or failed to be filed (recovery tries again).
+        /// Ended; also filed away after `run`, unless that failed (recovery tries again).
         case ended(ImportProgress)
         /// Another process took the import over, or it had ended before.
         case notOurs
@@ -39,7 +39,7 @@ package struct ImportPipeline: Sendable {
         self.logger = logger
     }
 
-    /// Imports one drop, however many attempts that takes, and files it away.
+    /// Imports one drop and files it away.
     ///
     /// - Parameters:
     ///   - cancellation: asked for by a person; the import then ends as `cancelled`.
@@ -47,6 +47,22 @@ package struct ImportPipeline: Sendable {
     /// - Throws: `CancellationError` when the task is cancelled (the program stops): the import stays queued.
     package func run(
         _ job: ImportJob, cancellation: ImportCancellation = ImportCancellation(),
+        observe: @escaping @Sendable (ImportProgress) -> Void = { _ in }
+    ) async throws -> Outcome {
+        guard case .ended(let end) = try await runUntilEnded(job, cancellation: cancellation, observe: observe) else {
+            return .notOurs
+        }
+        let filed = await filing.file(job, end)
+        observe(filed)
+        return .ended(filed)
+    }
+
+    /// Files away what `runUntilEnded` has brought to its end.
+    package var filing: ImportFiling { ImportFiling(session: session, outbox: outbox, logger: logger) }
+
+    /// Imports one drop, however many attempts that takes. Its files still lie in its work folder.
+    package func runUntilEnded(
+        _ job: ImportJob, cancellation: ImportCancellation,
         observe: @escaping @Sendable (ImportProgress) -> Void = { _ in }
     ) async throws -> Outcome {
         var logger = logger
@@ -80,9 +96,7 @@ package struct ImportPipeline: Sendable {
                 "import.state": "\(end.state.rawValue)", "import.file": "\(job.file)", "import.rows": "\(end.rows)",
                 "import.plan": "\(end.plan?.name ?? "none")", "import.seconds": "\(end.plan?.seconds ?? [:])",
             ])
-        let filed = await ImportFiling(session: session, outbox: outbox, logger: logger).file(job, end)
-        observe(filed)
-        return .ended(filed)
+        return .ended(end)
     }
 
     // MARK: Attempts
@@ -327,11 +341,12 @@ package struct ImportPipeline: Sendable {
         return progress
     }
 
-    /// Writes the progress object twice a second and more, until cancelled.
+    /// Writes the progress object twice a second and more, until cancelled. An import that ends at once is spared it.
     private static func tick(
         _ tracker: ProgressTracker, _ file: ProgressFile, _ observe: @Sendable (ImportProgress) -> Void
     ) async {
         var last: ImportProgress?
+        try? await Task.sleep(for: .milliseconds(50))
         while !Task.isCancelled {
             let progress = tracker.snapshot
             if progress != last {

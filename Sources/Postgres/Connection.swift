@@ -7,6 +7,8 @@ package final class Connection {
     let handle: OpaquePointer
     /// Stops from any thread what runs here. A connection whose work was cancelled is not to be used again.
     package let canceller: Canceller
+    /// The names of statements that the server keeps prepared, by their text.
+    private var prepared: [String: String] = [:]
 
     /// Connects. `conninfo` is a URL or keywords, as libpq takes them.
     ///
@@ -105,16 +107,30 @@ package final class Connection {
     private static let maximumParameterBytes = 1 << 30 - 1 << 16
 
     /// Runs one statement and gives back its rows.
+    ///
+    /// - Parameter prepared: for statements that run for every small file: the server parses and plans them only once
+    ///   a connection. Not for those whose best plan depends on what they are given.
     @discardableResult
-    package func query(_ sql: SQL) throws -> ResultRows {
+    package func query(_ sql: SQL, prepared: Bool = false) throws -> ResultRows {
         try canceller.check()
         guard sql.parameters.reduce(0, { $0 + ($1.bytes?.count ?? 0) }) <= Connection.maximumParameterBytes else {
             throw PostgresError(sqlState: "54000", message: "a statement's parameters are larger than a gigabyte")
         }
+        let name = prepared ? try prepare(sql) : nil
         let result = withParameters(sql.parameters) { count, types, values, lengths, formats in
-            PQexecParams(handle, sql.text, count, types, values, lengths, formats, 1)
+            if let name { return PQexecPrepared(handle, name, count, values, lengths, formats, 1) }
+            return PQexecParams(handle, sql.text, count, types, values, lengths, formats, 1)
         }
         return try rows(result)
+    }
+
+    private func prepare(_ sql: SQL) throws -> String {
+        let text = sql.text
+        if let name = prepared[text] { return name }
+        let name = "s\(prepared.count)"
+        _ = try rows(PQprepare(handle, name, text, CInt(sql.parameters.count), sql.parameters.map { Oid($0.type.oid) }))
+        prepared[text] = name
+        return name
     }
 
     /// Runs several statements without parameters in one round trip; for schema changes.

@@ -18,13 +18,15 @@ actor ImportQueue {
     private let pipeline: ImportPipeline
     /// Ends imports that were cancelled before their turn, beside the one that runs.
     private let besides: ImportPipeline
+    /// Files an ended import away while the next one runs.
+    private let desk: FilingDesk
     private let outbox: Outbox
     /// Called when an import was queued or has ended.
     private let onChange: @Sendable () -> Void
     private let logger: Logger
     private var waiting: ArraySlice<Entry> = []
     private var running: Entry?
-    /// Cancelled before their turn, and not ended yet.
+    /// Cancelled before their turn and not ended yet, or ended and not filed away yet.
     private var ending: Set<ImportID> = []
     private var isStopping = false
     private nonisolated let wake = Mailbox<Void>()
@@ -39,6 +41,7 @@ actor ImportQueue {
     ) {
         pipeline = ImportPipeline(session: session, outbox: outbox, options: options, logger: logger)
         besides = ImportPipeline(session: control, outbox: outbox, options: options, logger: logger)
+        desk = FilingDesk(besides.filing)
         self.outbox = outbox
         self.logger = logger
         self.onChange = onChange
@@ -81,21 +84,29 @@ actor ImportQueue {
 
     /// Imports until `stop`, or until the task is cancelled: then the running import is rolled back and stays queued.
     func run() async {
+        var filing: Task<Void, Never>?
         while !isStopping, !Task.isCancelled {
             guard let entry = waiting.popFirst() else {
                 _ = await wake.take()
                 continue
             }
             running = entry
-            await run(entry)
+            let end = await run(entry)
+            ending.insert(entry.job.id)
             running = nil
-            onChange()
+            // One at a time and in order, so that never more than two imports are unfiled.
+            await filing?.value
+            filing = Task { await file(entry.job, end) }
         }
+        await filing?.value
     }
 
-    private func run(_ entry: Entry) async {
+    /// - Returns: nil when it has not ended, or not here.
+    private func run(_ entry: Entry) async -> ImportProgress? {
         do {
-            if case .notOurs = try await pipeline.run(entry.job, cancellation: entry.cancellation) {
+            switch try await pipeline.runUntilEnded(entry.job, cancellation: entry.cancellation) {
+            case .ended(let end): return end
+            case .notOurs:
                 logger.notice(
                     "an import had ended, or another process has it", metadata: ["import.id": "\(entry.job.id)"])
             }
@@ -106,6 +117,13 @@ actor ImportQueue {
             logger.error(
                 "an import could not be run", metadata: ["import.id": "\(entry.job.id)", "error": "\(error)"])
         }
+        return nil
+    }
+
+    private func file(_ job: ImportJob, _ end: ImportProgress?) async {
+        if let end { await desk.file(job, end) }
+        ending.remove(job.id)
+        onChange()
     }
 
     /// No further import is begun.
@@ -132,4 +150,18 @@ actor ImportQueue {
         onChange()
         return true
     }
+}
+
+/// Does the filing on a thread of its own.
+private actor FilingDesk {
+    private nonisolated let executor = ThreadExecutor(name: "filing")
+    nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    private let filing: ImportFiling
+
+    init(_ filing: ImportFiling) { self.filing = filing }
+
+    deinit { executor.stop() }
+
+    func file(_ job: ImportJob, _ end: ImportProgress) async { _ = await filing.file(job, end) }
 }

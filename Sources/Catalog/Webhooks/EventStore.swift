@@ -20,7 +20,8 @@ package struct EventStore {
 
     /// Whether any webhook is told of this event: to be asked before building something large.
     package func isWanted(_ type: EventType) throws -> Bool {
-        try connection.query("SELECT EXISTS (SELECT FROM webhooks WHERE \(EventStore.takes(type)))")[0][0]
+        try connection.query("SELECT EXISTS (SELECT FROM webhooks WHERE \(EventStore.takes(type)))", prepared: true)[0][
+            0]
     }
 
     /// Makes the event and one delivery for each enabled webhook that takes it; nothing when there is none.
@@ -52,7 +53,7 @@ package struct EventStore {
                 INSERT INTO webhook_deliveries (webhook_id, event_id)
                 SELECT takers.id, event.id FROM takers, event ORDER BY takers.id RETURNING 1)
             SELECT count(*) FROM made
-            """)
+            """, prepared: true)
         let count: Int = try rows[0][0]
         if count > 0 { try connection.notify(EventStore.channel) }
         return count

@@ -1,6 +1,7 @@
 package import Catalog
 internal import FoundationEssentials
 internal import Glibc
+internal import Synchronization
 
 /// Writes progress objects into the outbox: `ID/progress.json` and the pointer of the file's name, each replaced
 /// atomically, so that whoever reads them always reads a whole object.
@@ -9,6 +10,8 @@ package struct ProgressFile: Sendable {
     private let file: FileName
     private let id: ImportID?
     private let dryRun: Bool
+    /// Held from the look at a pointer until it is replaced.
+    private static let pointers = Mutex(())
 
     package init(_ outbox: Outbox, file: FileName, id: ImportID?, dryRun: Bool) {
         self.outbox = outbox
@@ -21,14 +24,26 @@ package struct ProgressFile: Sendable {
     package func write(_ progress: ImportProgress, durable: Bool = false) throws {
         let progress = continued(progress)
         let json = try progress.json(pretty: true) + Data("\n".utf8)
+        let pointer = outbox.pointer(file, id: id, dryRun: dryRun)
+        let second = temporaryName("\(outbox.path)/.\(id?.description ?? "waiting")")
+        var isLinked = false
         if let id {
             try makeFolder(outbox.folder(id))
-            let target = Array(outbox.progressFile(id).utf8CString)
-            try replaceFile(target, json, temporary: "\(outbox.folder(id))/.progress", durable: durable)
+            let first = temporaryName("\(outbox.folder(id))/.progress")
+            try writeFile(first, json, durable: durable)
+            // One file under two names costs half of two, above all when it has to reach the disk.
+            isLinked = pointer != nil && link(first, second) == 0
+            try renameOrRemove(first, to: Array(outbox.progressFile(id).utf8CString))
         }
-        if let pointer = outbox.pointer(file, id: id, dryRun: dryRun), mayReplace(pointer, progress) {
-            let temporary = "\(outbox.path)/.\(id?.description ?? "waiting")"
-            try replaceFile(pointer, json, temporary: temporary, durable: durable)
+        guard let pointer else { return }
+        // Imports of the same name may be ending and beginning at the same time.
+        try ProgressFile.pointers.withLock { _ in
+            guard mayReplace(pointer, progress) else {
+                if isLinked { unlink(second) }
+                return
+            }
+            if !isLinked { try writeFile(second, json, durable: durable) }
+            try renameOrRemove(second, to: pointer)
         }
     }
 
@@ -72,8 +87,20 @@ package struct ProgressFile: Sendable {
 
 /// Replaces a file by way of a temporary name in the same folder.
 func replaceFile(_ path: [CChar], _ bytes: Data, temporary: String, durable: Bool) throws {
-    let name = "\(temporary).\(getpid()).tmp"
-    let descriptor = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0o644)
+    let name = temporaryName(temporary)
+    try writeFile(name, bytes, durable: durable)
+    try renameOrRemove(name, to: path)
+}
+
+/// What starts with a dot and ends like this is removed should the process die.
+private func temporaryName(_ stem: String) -> String { "\(stem).\(getpid()).tmp" }
+
+private func writeFile(_ name: String, _ bytes: Data, durable: Bool) throws {
+    // What a crash left there may be a second name of a file that is read: it is never written into.
+    var descriptor = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
+    if descriptor < 0, errno == EEXIST, unlink(name) == 0 {
+        descriptor = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
+    }
     guard descriptor >= 0 else { throw SystemError("creating \(name)", errno) }
     do {
         defer { close(descriptor) }
@@ -83,6 +110,9 @@ func replaceFile(_ path: [CChar], _ bytes: Data, temporary: String, durable: Boo
         unlink(name)
         throw error
     }
+}
+
+private func renameOrRemove(_ name: String, to path: [CChar]) throws {
     guard rename(name, path) == 0 else {
         let code = errno
         unlink(name)

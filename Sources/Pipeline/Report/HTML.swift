@@ -11,6 +11,10 @@ package struct HTML: ExpressibleByStringInterpolation, Sendable, Equatable {
 
     /// A text of the file, cut after `limit` characters, or where many of them need much room to be shown.
     init(cutting text: String, to limit: Int) {
+        if text.utf8.count <= limit, text.utf8.allSatisfy(HTML.isHarmless) {
+            self.text = text
+            return
+        }
         let scalars = text.unicodeScalars
         self.text = ""
         for (count, scalar) in scalars.enumerated() {
@@ -71,7 +75,9 @@ package struct HTML: ExpressibleByStringInterpolation, Sendable, Equatable {
         // Joiners belong to words of some languages, and to pictures.
         case "\u{200C}", "\u{200D}": result.unicodeScalars.append(scalar)
         default:
-            if isNoCharacter(scalar) {
+            if scalar.isASCII {
+                result.unicodeScalars.append(scalar)
+            } else if isNoCharacter(scalar) {
                 result += "\u{FFFD}"
             } else if isInvisible(scalar) {
                 result += "⟨U+\(hexadecimal(scalar.value))⟩"
