@@ -20,8 +20,8 @@ package struct EventStore {
 
     /// Whether any webhook is told of this event: to be asked before building something large.
     package func isWanted(_ type: EventType) throws -> Bool {
-        try connection.query("SELECT EXISTS (SELECT FROM webhooks WHERE \(EventStore.takes(type)))", prepared: true)[0][
-            0]
+        let wanted: SQL = "SELECT EXISTS (SELECT FROM webhooks WHERE \(EventStore.takes(type)))"
+        return try connection.query(wanted, prepared: true)[0][0]
     }
 
     /// Makes the event and one delivery for each enabled webhook that takes it; nothing when there is none.

@@ -7,6 +7,8 @@ package struct HTML: ExpressibleByStringInterpolation, Sendable, Equatable {
 
     package init(stringLiteral text: String) { self.text = text }
     package init(stringInterpolation: StringInterpolation) { text = stringInterpolation.text }
+    /// What was written as HTML before.
+    init(written text: String) { self.text = text }
     package init(escaping text: String) { self.text = HTML.escaped(text) }
 
     /// A text of the file, cut after `limit` characters, or where many of them need much room to be shown.

@@ -1,13 +1,13 @@
 internal import Catalog
 internal import FoundationEssentials
 
-/// `index.html`: all newest imports in one table, what waits in the inbox and why, and what lies there ignored.
+/// `index.html`: all imports, what waits in the inbox and why, and what lies there ignored.
 enum IndexPage {
-    static func html(_ imports: [ImportProgress], older: Int, inbox: InboxNotes) -> String {
+    static func html(_ imports: [ImportProgress], older: [HTML], inbox: InboxNotes) -> String {
         let body: HTML = """
             <h1>Imports</h1>
             <p class="sentence">\(sentence(imports, inbox))</p>
-            \(waiting(inbox))\(ignored(inbox))\(table(imports, older: older))
+            \(waiting(inbox))\(ignored(inbox))\(table(imports))\(list(older))
             """
         return ReportPage.page(title: "Imports · Product Importer", navigation: "", body: body)
     }
@@ -58,7 +58,7 @@ enum IndexPage {
             """)
     }
 
-    private static func table(_ imports: [ImportProgress], older: Int) -> HTML {
+    private static func table(_ imports: [ImportProgress]) -> HTML {
         guard !imports.isEmpty else { return "" }
         let counts: [(String, any KeyPath<ImportProgress.Rows, Int> & Sendable)] = [
             ("New", \.created), ("Changed", \.updated), ("As before", \.unchanged), ("Repeated", \.duplicates),
@@ -79,18 +79,40 @@ enum IndexPage {
                 """
         }
         let heads = counts.map { "<th class=\"number\">\($0.0)</th>" as HTML }
-        let more: HTML =
-            older > 0
-            ? """
-            <p class="muted">\(counted(older, "older import")) \(older == 1 ? "is" : "are") not listed here. Each has its \
-            folder beside this page, named by its ID; the names of these folders sort by time.</p>
-            """ : ""
         return ReportPage.section(
             "Newest first",
             """
             <table class="rows overview"><thead><tr><th>File</th><th>State</th><th>When</th>\(heads)</tr></thead>\
-            <tbody>\(rows)</tbody></table>\(more)
+            <tbody>\(rows)</tbody></table>
             """)
+    }
+
+    /// An older import: when, name, state and counts in a line.
+    static func line(_ progress: ImportProgress) -> HTML {
+        let rows = progress.rows
+        let counts = [
+            (rows.created, "new"), (rows.updated, "changed"), (rows.unchanged, "as before"),
+            (rows.duplicates, "repeated"), (rows.rejected, "rejected"),
+        ].filter { $0.0 > 0 }.map { "\(grouped($0.0)) \($0.1)" }
+        let state = ReportWords.state(progress.state) + (progress.dryRun ? ", preview" : "")
+        return """
+            <li id="\(progress.id ?? "")"><span class="muted">\(ReportPage.when(progress))</span> \(link(progress)) \
+            \(([state] + counts).joined(separator: ", "))</li>
+
+            """
+    }
+
+    /// The import of such a line in a page that we wrote; nil for all other lines.
+    static func parse(line: String) -> (id: String, line: HTML)? {
+        let start = "<li id=\""
+        guard line.hasPrefix(start), line.hasSuffix("</li>") else { return nil }
+        let id = String(line.dropFirst(start.count).prefix(36))
+        return ImportID(id).map { _ in (id, HTML(written: line + "\n")) }
+    }
+
+    private static func list(_ older: [HTML]) -> HTML {
+        guard !older.isEmpty else { return "" }
+        return ReportPage.section("\(counted(older.count, "older import"))", "<ul class=\"older\">\(older)</ul>")
     }
 
     private static func link(_ progress: ImportProgress) -> HTML {
