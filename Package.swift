@@ -83,8 +83,7 @@ let package = Package(
             name: "Admin",
             dependencies: [
                 "Pipeline", "Catalog", "Postgres", hummingbird, hummingbirdCore, mustache, nioCore, nioPosix,
-                nioHTTPTypes,
-                httpTypes, lifecycle, logging, system, crypto,
+                nioHTTP1, nioHTTPTypes, httpTypes, lifecycle, logging, system, crypto,
             ],
             resources: [.embedInCode("Assets")],
             swiftSettings: settings),

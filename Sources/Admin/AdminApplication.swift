@@ -58,7 +58,7 @@ package enum AdminApplication {
         let uploads = UploadFolder(inbox: options.inboxPath)
         let database = BoundedDatabase(options.database)
         let assets = Assets()
-        let pages = try PageTemplates()
+        let pages = try PageTemplates(asksPassword: options.password != nil)
         let throttle = LoginThrottle()
 
         let router = Router(context: AdminContext.self, options: .autoGenerateHeadEndpoints)

@@ -35,6 +35,32 @@ import Testing
         }
     }
 
+    /// Only what has changed is announced, and each change once.
+    @Test func everyChangeIsAnnouncedToWebhooks() async throws {
+        try await withServer { client, database in
+            try await database.session.run {
+                _ = try WebhookStore($0).insert(
+                    url: "https://example.com/", events: .all, isEnabled: true, secret: "whsec_AAAA")
+            }
+            let product = try await client.json("/api/products", .post, #"{"sku":"A"}"#).product
+            _ = try await client.json("/api/products", .post, #"{"sku":"a"}"#)
+            _ = try await client.json("/api/products/\(product.id)", .put, #"{"name":"Scarf"}"#)
+            _ = try await client.json("/api/products/\(product.id)", .put, #"{"name":"Scarf"}"#)
+            _ = try await client.send("/api/products/\(product.id)", .delete)
+            _ = try await client.send("/api/products", .delete)
+            let told = try await database.session.run { connection in
+                try connection.query(
+                    """
+                    SELECT e.type, convert_from(e.body, 'UTF8') FROM webhook_events e
+                    JOIN webhook_deliveries d ON d.event_id = e.id ORDER BY e.id
+                    """
+                ).map { (try $0[0, as: String.self], try $0[1, as: String.self]) }
+            }
+            #expect(told.map(\.0) == ["product.created", "product.updated", "product.deleted", "products.cleared"])
+            #expect(told[1].1.contains(#""name":"Scarf""#) && told[3].1.contains(#""data":{"deleted":0}"#))
+        }
+    }
+
     @Test func aSKUIsTakenInAnyCase() async throws {
         try await withServer { client, _ in
             #expect(try await client.json("/api/products", .post, #"{"sku":"Ärmel-1"}"#).status == .created)

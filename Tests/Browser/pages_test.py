@@ -5,6 +5,7 @@ import unittest
 from selenium.webdriver.common.keys import Keys
 
 from browser import Browser
+from receiver import Receiver
 from server import Server
 
 ODD = "<script>alert('\"&')</script> \u202eעברית"
@@ -179,6 +180,76 @@ class SignedIn(unittest.TestCase):
         browser.until_text("h1", "Products")
         self.assertTrue(browser.driver.current_url.endswith("/products?q=x"))
         browser.until_text("#no-match", "Nothing matches")
+        browser.find(".sign-out button").send_keys(Keys.ENTER)
+        browser.until_text("h1", "Sign in")
+        browser.open(f"{server.url}/products")
+        browser.until_text("h1", "Sign in")
+
+
+class Webhooks(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.receiver = Receiver()
+        cls.addClassCleanup(cls.receiver.stop)
+        cls.server = Server(IMPORTER_WEBHOOK_ALLOW="127.0.0.1", IMPORTER_WEBHOOK_RETRY_SCHEDULE="1s")
+        cls.addClassCleanup(cls.server.stop)
+        cls.browser = Browser()
+        cls.addClassCleanup(cls.browser.quit)
+
+    def test_1_a_webhook_is_added_tested_and_switched(self):
+        browser = self.browser
+        browser.open(f"{self.server.url}/webhooks")
+        browser.until_text("#empty", "No webhooks yet")
+        browser.check(self, "webhooks-empty")
+        url = browser.find("input[name=url]")
+        url.send_keys("ftp://example.com", Keys.ENTER)
+        browser.until_text("#url-error", "http")
+        url.send_keys(Keys.CONTROL, "a")
+        url.send_keys(f"{self.receiver.url}/ok", Keys.ENTER)
+        browser.until(lambda: browser.text("#secret-text").startswith("whsec_"), "the secret")
+        browser.check(self, "webhooks-secret")
+        browser.find("#secret-done").send_keys(Keys.ENTER)
+        self.assertEqual(browser.text("#secret-text"), "")
+        browser.find(".webhook-line > button").send_keys(Keys.ENTER)
+        browser.until_text(".webhook .answer", "Accepted: 200 OK")
+        browser.find(".webhook .switch input").send_keys(Keys.SPACE)
+        browser.until_text(".webhook .switch", "Off")
+        self.assertFalse(self.server.ask("api/webhooks")[0]["enabled"])
+        browser.find(".webhook .switch input").send_keys(Keys.SPACE)
+        browser.until_text(".webhook .switch", "On")
+
+    def test_2_what_failed_is_seen_and_sent_again(self):
+        browser = self.browser
+        hook = self.server.ask("api/webhooks", "POST", {"url": f"{self.receiver.url}/turn", "events": ["import.completed"]})
+        done = self.server.drop("hooked.csv", "sku\nH-1\n")
+        browser.open(f"{self.server.url}/webhooks/{hook['id']}")
+        browser.until_text(".delivery .pill", "Failed")
+        browser.until_text("#health-banner", "2 attempts failed in a row")
+        browser.find(".delivery summary").send_keys(Keys.ENTER)
+        browser.until_text(".delivery .inside", "500")
+        browser.check(self, "webhook")
+        self.receiver.answers["/turn"] = 200
+        browser.find("#resend button").send_keys(Keys.ENTER)
+        browser.until_text(".delivery .pill", "Delivered")
+        ids = {message["webhook-id"] for path, message in self.receiver.messages if path == "/turn"}
+        self.assertEqual(len(ids), 1, "every attempt of one message has its id")
+        browser.open(f"{self.server.url}/imports/{done['id']}")
+        browser.until_text("#import-deliveries", "import.completed to")
+        browser.check(self, "import-webhooks")
+        browser.open(f"{self.server.url}/webhooks")
+        browser.until_text(".webhooks", "/turn")
+        browser.check(self, "webhooks")
+
+    def test_3_a_webhook_is_deleted_by_two_clicks(self):
+        browser = self.browser
+        hook = self.server.ask("api/webhooks", "POST", {"url": f"{self.receiver.url}/gone", "events": ["*"]})
+        browser.open(f"{self.server.url}/webhooks/{hook['id']}")
+        browser.until_text("h1", "/gone")
+        browser.find("#delete").send_keys(Keys.ENTER)
+        browser.until_text("#delete", "Click once more")
+        browser.find("#delete").send_keys(Keys.ENTER)
+        browser.until_text("h1", "Webhooks")
+        self.assertNotIn(hook["id"], [one["id"] for one in self.server.ask("api/webhooks")])
 
 
 if __name__ == "__main__":

@@ -6,9 +6,12 @@ internal import Mustache
 /// The pages, each a template within the common frame. Mustache escapes every value.
 struct PageTemplates: Sendable {
     private let library: MustacheLibrary
+    /// Whether a password is asked for, so that somebody who is signed in may want to sign out.
+    private let asksPassword: Bool
 
     /// - Throws: when a template has a mistake, so that it is found at the start and not by a visitor.
-    init() throws {
+    init(asksPassword: Bool) throws {
+        self.asksPassword = asksPassword
         var library = MustacheLibrary()
         let templates: [(String, [UInt8])] = [
             ("frame", PackageResources.frame_mustache), ("imports", PackageResources.imports_mustache),
@@ -40,7 +43,9 @@ struct PageTemplates: Sendable {
     func page(
         _ name: String, _ request: Request, _ values: [String: String], status: HTTPResponse.Status = .ok
     ) throws -> Response {
-        let values = values.merging(["root": PageTemplates.root(from: request.uri.path)]) { given, _ in given }
+        let root = PageTemplates.root(from: request.uri.path)
+        var values = values.merging(["root": root]) { given, _ in given }
+        if asksPassword, name != "login" { values["signOut"] = "\(root)logout" }
         guard let html = library.render(values, withTemplate: name) else {
             throw Problem(.internalServerError, "This page cannot be shown.")
         }

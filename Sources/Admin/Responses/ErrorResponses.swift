@@ -1,6 +1,8 @@
 internal import HTTPTypes
 internal import Hummingbird
 internal import Logging
+internal import NIOCore
+internal import NIOHTTP1
 internal import Postgres
 
 /// Turns whatever was thrown into an answer: a problem object, or a page for a browser that asks for one.
@@ -31,6 +33,9 @@ struct ErrorResponses: RouterMiddleware {
             return Problem(
                 .serviceUnavailable,
                 "The database went away at the last moment: look whether the change was made before you try again.")
+        case is HTTPParserError, ChannelError.eof, ChannelError.ioOnClosedChannel:
+            context.logger.debug("a request was cut off", metadata: ["error": "\(error)"])
+            return Problem(.badRequest, "The request was cut off. Send it again.")
         case let error as HTTPError where error.status == .notFound:
             return Problem(.notFound, "There is nothing at this address.")
         case let error as HTTPError:

@@ -112,7 +112,7 @@ enum IndexPage {
 
     private static func list(_ older: [HTML]) -> HTML {
         guard !older.isEmpty else { return "" }
-        return ReportPage.section("\(counted(older.count, "older import"))", "<ul class=\"older\">\(older)</ul>")
+        return ReportPage.section("\(counted(older.count, "older import"))", "<ul class=\"older\">\n\(older)</ul>")
     }
 
     private static func link(_ progress: ImportProgress) -> HTML {
