@@ -46,7 +46,7 @@ class Pages(unittest.TestCase):
         self.assertEqual(browser.texts("#uploads li"), [])
         browser.check(self, "imports")
         browser.find(".import .file").click()
-        browser.until_text("#sentence", "winter.csv has created 2 products. 1 row needs your attention.")
+        browser.until_text("#sentence", "2 products are in the catalogue: 2 new. 1 row needs your attention.")
         browser.until_text("#reject-rows", "This row has no SKU.")
         self.assertEqual(browser.text("#reject-rows td"), "4")
         browser.check(self, "import")

@@ -41,14 +41,14 @@ class Server:
 
     def write(self, name, content):
         path = f"{self.folder.name}/{name}"
-        with open(path, "w", newline="") as file:
-            file.write(content)
+        with open(path, "wb") as file:
+            file.write(content if isinstance(content, bytes) else content.encode())
         return path
 
-    def drop(self, name, content):
+    def drop(self, name, content, folder="inbox"):
         """Drops a file into the inbox and waits for the end of its import."""
-        hidden = self.write(f"inbox/.{name}.new", content)
-        os.rename(hidden, f"{self.folder.name}/inbox/{name}")
+        hidden = self.write(f"{folder}/.{name}.new", content)
+        os.rename(hidden, f"{self.folder.name}/{folder}/{name}")
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             items = self.ask("api/imports")["items"]

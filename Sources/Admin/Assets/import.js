@@ -15,18 +15,6 @@ list.append(row.node);
 const delimiters = { ",": "comma", ";": "semicolon", "|": "bar", "\t": "tab" };
 const stages = { parse: "Reading", dedupe: "Finding duplicates", load: "Loading", finish: "Finishing" };
 
-/** What happened, in one sentence. */
-function sentence(progress) {
-  const { file, rows, dry_run: isDryRun, state } = progress;
-  if (state === "failed") return `${file} was not imported, and nothing was changed.`;
-  if (state === "cancelled") return `The import of ${file} was cancelled, and nothing was changed.`;
-  if (state !== "completed") return "";
-  const verb = isDryRun ? "would have" : "has";
-  const changed = ["created", "updated"].filter((part) => rows[part] > 0).map((part) => `${part} ${plural(rows[part], "product")}`);
-  const rest = rows.rejected > 0 ? ` ${plural(rows.rejected, "row needs", "rows need")} your attention.` : "";
-  return `${file} ${verb} ${changed.length ? changed.join(" and ") : "changed nothing"}.${rest}`;
-}
-
 function table(title, pairs) {
   const shown = pairs.filter(([, value]) => value !== null && value !== undefined && value !== "");
   if (shown.length === 0) return [];
@@ -59,7 +47,7 @@ function stageTimes(progress) {
 function renderFacts(progress) {
   const { format, plan, bytes, rows } = progress;
   const time = (value) => (value ? exact(value) : null);
-  const said = sentence(progress);
+  const said = progress.sentence ?? "";
   find("sentence").textContent = said;
   find("sentence").hidden = said === "";
   find("facts").replaceChildren(
@@ -141,8 +129,9 @@ function follow() {
   const source = new EventSource(at(`api/imports/${id}/events`));
   source.onmessage = (event) => {
     const progress = JSON.parse(event.data);
-    show(progress);
-    if (isEnd(progress)) source.close();
+    if (!isEnd(progress)) return show(progress);
+    source.close();
+    begin();
   };
   source.onerror = () => {
     say("The server does not answer. What you see may be old; trying again.");

@@ -21,7 +21,7 @@ struct ImportsController {
     }
 
     @Sendable private func find(_ request: Request, _ context: AdminContext) async throws -> Response {
-        try await Response(json: overview.require(request, context))
+        try await Response(json: overview.details(of: overview.require(request, context)))
     }
 
     @Sendable private func events(_ request: Request, _ context: AdminContext) async throws -> Response {

@@ -38,6 +38,13 @@ struct ImportOverview: Sendable {
         }
     }
 
+    /// An import with what its report says first.
+    func details(of progress: ImportProgress) async throws -> ImportDetails {
+        guard progress.state.isEnd, let id = progress.importID else { return ImportDetails(progress: progress) }
+        let sentence = try await offThread { [outbox] in ReportFile(outbox).sentence(progress, id) }
+        return ImportDetails(progress: progress, sentence: sentence)
+    }
+
     /// One page: what waits in the inbox first, then drops, newest first.
     func page(_ request: PageRequest) async throws -> ImportPage {
         let waiting = try await offThread { [waitingFiles] in waitingFiles.scan() }

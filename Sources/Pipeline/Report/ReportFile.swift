@@ -11,14 +11,21 @@ package struct ReportFile: Sendable {
 
     /// Writes the report of an import that ends. Its facts are in its folder already.
     func write(_ end: ImportProgress, _ id: ImportID) throws {
-        let facts = facts(id)
-        let report = ImportReport(
-            end, facts: facts, openRejects: openRejects(of: end.rows.rejected, facts?.repairs ?? [], depth: 0))
+        let report = report(end, id)
         let target = "\(outbox.folder(id))/\(ReportPage.fileName)"
         try replaceFile(
             Array(target.utf8CString), Data(ReportPage.html(report).utf8), temporary: "\(outbox.folder(id))/.report",
             durable: true)
     }
+
+    private func report(_ end: ImportProgress, _ id: ImportID) -> ImportReport {
+        let facts = facts(id)
+        return ImportReport(
+            end, facts: facts, openRejects: openRejects(of: end.rows.rejected, facts?.repairs ?? [], depth: 0))
+    }
+
+    /// The first sentence of an ended import's report, as it would be written now.
+    package func sentence(_ end: ImportProgress, _ id: ImportID) -> String { report(end, id).sentence }
 
     /// What was kept of an import, for whoever needs to know more than its progress object tells.
     package func facts(_ id: ImportID) -> ImportFacts? {
