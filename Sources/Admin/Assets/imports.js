@@ -1,4 +1,4 @@
-// The list of imports: asks the API each second while something is going on, else every five, and moves rows in place.
+// The list of imports: asks the API twice a second while something is going on, else less often, and moves rows in place.
 
 import { drawCharts } from "./chart.js";
 import { number } from "./format.js";
@@ -15,7 +15,10 @@ const pager = document.getElementById("pager");
 const page = Math.max(1, Number.parseInt(new URLSearchParams(location.search).get("page") ?? "1", 10) || 1);
 const rows = new Map();
 const busyPause = 500;
-const quietPause = 5000;
+const quietPause = 1500;
+const hiddenPause = 5000;
+/** Uploads whose imports are not on the list yet, and until when they are waited for. */
+const expected = new Map();
 
 function say(text) {
   notice.textContent = text;
@@ -73,8 +76,9 @@ async function refresh() {
     charted = ended;
     drawCharts(document.getElementById("charts")).catch(() => { charted = ""; });
   }
+  for (const [id, until] of expected) if (rows.has(id) || Date.now() > until) expected.delete(id);
   say(answer.degraded ? `${answer.reason} What you see comes from the outbox; new files wait until the database is back.` : "");
-  return answer.items.every(isEnd) ? quietPause : busyPause;
+  return answer.items.every(isEnd) && expected.size === 0 ? quietPause : busyPause;
 }
 
 let timer;
@@ -88,11 +92,14 @@ async function poll() {
     say(words(error));
   }
   clearTimeout(timer);
-  timer = setTimeout(poll, document.hidden ? quietPause : pause);
+  timer = setTimeout(poll, document.hidden ? hiddenPause : pause);
 }
 
 document.addEventListener("visibilitychange", () => {
   if (!document.hidden) rows.forEach((row) => row.updateTime());
 });
-takeUploads(poll);
+takeUploads(({ job_id: id }) => {
+  if (page === 1) expected.set(id, Date.now() + 10000);
+  poll();
+});
 poll();
