@@ -22,10 +22,12 @@ prepare-test:
 
 # exec: the program takes the shell's place, so that Ctrl-C and SIGTERM reach it and make waits for its end.
 run: prepare ## build what is needed, then run the whole system; Ctrl-C stops it
+	@scripts/stamp-commit
 	@swift build $(RELEASE)
 	@exec "$$(swift build $(RELEASE) --show-bin-path)/product-importer" up
 
 build: prepare ## the release binary; prints where it is
+	@scripts/stamp-commit
 	@swift build $(RELEASE)
 	@echo "$$(swift build $(RELEASE) --show-bin-path)/product-importer"
 

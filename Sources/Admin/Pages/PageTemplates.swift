@@ -1,23 +1,21 @@
 internal import Catalog
 internal import HTTPTypes
 internal import Hummingbird
-internal import Mustache
 
-/// The pages, each a template within the common frame. Mustache escapes every value.
+/// The pages, each a template within the common frame. Every value is escaped.
 struct PageTemplates: Sendable {
-    private let library: MustacheLibrary
+    private let pages: [String: PageTemplate]
 
     /// - Throws: when a template has a mistake, so that it is found at the start and not by a visitor.
     init() throws {
-        var library = MustacheLibrary()
-        let templates: [(String, [UInt8])] = [
-            ("frame", PackageResources.frame_mustache), ("imports", PackageResources.imports_mustache),
-            ("import", PackageResources.import_mustache), ("problem", PackageResources.problem_mustache),
-            ("login", PackageResources.login_mustache), ("products", PackageResources.products_mustache),
-            ("webhooks", PackageResources.webhooks_mustache), ("webhook", PackageResources.webhook_mustache),
+        let frame = PackageResources.frame_html
+        pages = try [
+            "imports": PackageResources.imports_html, "import": PackageResources.import_html,
+            "problem": PackageResources.problem_html, "login": PackageResources.login_html,
+            "products": PackageResources.products_html, "webhooks": PackageResources.webhooks_html,
+            "webhook": PackageResources.webhook_html,
         ]
-        for (name, bytes) in templates { try library.register(String(decoding: bytes, as: UTF8.self), named: name) }
-        self.library = library
+        .mapValues { try PageTemplate(String(decoding: $0, as: UTF8.self), in: String(decoding: frame, as: UTF8.self)) }
     }
 
     func imports(_ request: Request, inboxPath: String) throws -> Response {
@@ -41,7 +39,7 @@ struct PageTemplates: Sendable {
         _ name: String, _ request: Request, _ values: [String: String], status: HTTPResponse.Status = .ok
     ) throws -> Response {
         let values = values.merging(["root": PageTemplates.root(from: request.uri.path)]) { given, _ in given }
-        guard let html = library.render(values, withTemplate: name) else {
+        guard let html = pages[name]?.render(values) else {
             throw Problem(.internalServerError, "This page cannot be shown.")
         }
         return Response(

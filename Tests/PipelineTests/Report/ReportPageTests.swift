@@ -125,7 +125,7 @@ import Testing
             facts = ReportPageTests.facts(text, times: 1)
         }
         for html in [
-            ReportPage.html(report), IndexPage.html([report.progress], older: 0, inbox: ReportPageTests.notes(file)),
+            ReportPage.html(report), IndexPage.html([report.progress], older: [], inbox: ReportPageTests.notes(file)),
         ] {
             expectWellFormed(html, "\(name)")
             #expect(!html.contains("<script") && !html.contains("<img"), "\(name)")
