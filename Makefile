@@ -36,6 +36,7 @@ test: prepare-test ## all tests, the pages in a browser included
 	@swift test
 	@Tests/Browser/run "$$(swift build --show-bin-path)/product-importer"
 	@Tests/Deploy/quick "$$(swift build --show-bin-path)/product-importer"
+	@Tests/Docs/run "$$(swift build --show-bin-path)/product-importer"
 
 try: prepare-test build ## every way of deploy/ on clean systems, and what the program weighs; as root, minutes
 	@command -v debootstrap > /dev/null || apt-get -qq install -y --no-install-recommends debootstrap
