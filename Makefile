@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help prepare prepare-test run build test bench fuzz format lint ci clean
+.PHONY: help prepare prepare-test run build test try bench fuzz install deb format lint ci clean
 
 SOURCES := Package.swift $(wildcard Sources Tests Benchmarks Fuzz)
 FUZZ_SECONDS ?= 60
@@ -22,10 +22,12 @@ prepare-test:
 
 # exec: the program takes the shell's place, so that Ctrl-C and SIGTERM reach it and make waits for its end.
 run: prepare ## build what is needed, then run the whole system; Ctrl-C stops it
+	@scripts/stamp-commit
 	@swift build $(RELEASE)
 	@exec "$$(swift build $(RELEASE) --show-bin-path)/product-importer" up
 
 build: prepare ## the release binary; prints where it is
+	@scripts/stamp-commit
 	@swift build $(RELEASE)
 	@echo "$$(swift build $(RELEASE) --show-bin-path)/product-importer"
 
@@ -33,6 +35,22 @@ test: prepare-test ## all tests, the pages in a browser included
 	@swift build --product product-importer
 	@swift test
 	@Tests/Browser/run "$$(swift build --show-bin-path)/product-importer"
+	@Tests/Deploy/quick "$$(swift build --show-bin-path)/product-importer"
+	@Tests/Docs/run "$$(swift build --show-bin-path)/product-importer"
+
+try: prepare-test build ## every way of deploy/ on clean systems, and what the program weighs; as root, minutes
+	@command -v debootstrap > /dev/null || apt-get -qq install -y --no-install-recommends debootstrap
+	@Tests/Deploy/weight "$$(swift build $(RELEASE) --show-bin-path)/product-importer"
+	@Tests/Deploy/run "$$(swift build $(RELEASE) --show-bin-path)/product-importer"
+
+# Where things go: make install DESTDIR=/tmp/root PREFIX=/usr. Build first, as an ordinary user: make build.
+PREFIX ?= /usr/local
+DESTDIR ?=
+install: ## the release binary with manual, completions and units, to PREFIX (/usr/local) below DESTDIR
+	@scripts/install "$$(swift build $(RELEASE) --show-bin-path)/product-importer" $(PREFIX) $(DESTDIR)
+
+deb: build ## a Debian package of it, in .build
+	@scripts/make-deb "$$(swift build $(RELEASE) --show-bin-path)/product-importer" .build
 
 bench: prepare-test ## the benchmark: ratios against psql, beside their goals
 	@swift build $(RELEASE)

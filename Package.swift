@@ -27,7 +27,6 @@ let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
-let mustache = Target.Dependency.product(name: "Mustache", package: "swift-mustache")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let lifecycleTesting = Target.Dependency.product(
     name: "ServiceLifecycleTestKit", package: "swift-service-lifecycle")
@@ -46,11 +45,11 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-system", from: "1.4.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.0.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
-        .package(url: "https://github.com/apple/swift-configuration", from: "1.0.0"),
+        // No traits here and for Hummingbird: their defaults link the whole of Foundation, and 40 MB of ICU with it.
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.0.0", traits: []),
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.6.0"),
-        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
-        .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.0.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0", traits: []),
         .package(url: "https://github.com/apple/swift-nio", from: "2.80.0"),
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.20.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.30.0"),
@@ -60,6 +59,8 @@ let package = Package(
     targets: [
         .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "CLinux"),
+        // The commit of `--version`. make writes it to stamp.h, and the one C file is all that is compiled for it.
+        .target(name: "CBuildStamp"),
         .systemLibrary(name: "CInotifyTools", providers: [.apt(["libinotifytools0-dev"])]),
         .target(
             name: "Postgres", dependencies: ["CLibPQ", "CLinux", logging, system, subprocess],
@@ -82,15 +83,16 @@ let package = Package(
         .target(
             name: "Admin",
             dependencies: [
-                "Pipeline", "Catalog", "Postgres", hummingbird, hummingbirdCore, mustache, nioCore, nioPosix,
-                nioHTTP1, nioHTTPTypes, httpTypes, lifecycle, logging, system, crypto,
+                "Pipeline", "Catalog", "Postgres", hummingbird, hummingbirdCore, nioCore, nioPosix, nioHTTP1,
+                nioHTTPTypes, httpTypes, lifecycle, logging, system, crypto,
             ],
             resources: [.embedInCode("Assets")],
             swiftSettings: settings),
         .executableTarget(
             name: "ProductImporter",
             dependencies: [
-                "Watcher", "Admin", "Pipeline", "Catalog", "Postgres", arguments, configuration, lifecycle, unixSignals,
+                "Watcher", "Admin", "Pipeline", "Catalog", "Postgres", "CBuildStamp", arguments, configuration,
+                lifecycle, unixSignals,
                 logging, system,
             ],
             swiftSettings: settings),

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CBuildStamp
 import Catalog
 import Glibc
 
@@ -16,9 +17,15 @@ struct ProductImporter: AsyncParsableCommand {
             Settings are environment variables (IMPORTER_INBOX, IMPORTER_OUTBOX, DATABASE_URL, …), or the same keys in \
             a file given by --config.
             """,
-        version: ProgramVersion.number,
+        version: versionText,
         subcommands: [Up.self, Watch.self, Serve.self, Import.self, Migrate.self, Status.self],
         defaultSubcommand: Up.self)
+
+    /// The version and, where make or a package built it, the commit.
+    private static var versionText: String {
+        let commit = String(cString: build_commit())
+        return commit.isEmpty ? ProgramVersion.number : "\(ProgramVersion.number) (\(commit))"
+    }
 
     static func main() async {
         signal(SIGPIPE, SIG_IGN)
@@ -39,7 +46,7 @@ struct ProductImporter: AsyncParsableCommand {
     private static func report(_ error: any Error) -> Int32 {
         switch error {
         case let error as CommandError:
-            Terminal.printError("product-importer: \(error.message)")
+            Terminal.printFailure(error.message)
             return error.exitCode
         case let code as ArgumentParser.ExitCode:
             return code.rawValue

@@ -5,7 +5,7 @@ import Synchronization
 /// A bar with rate and time left on a terminal; nothing when standard error is none.
 final class ProgressBar: Sendable {
     private let name: String
-    private let isTerminal = isatty(STDERR_FILENO) == 1
+    private let isTerminal = Terminal.isTerminal(STDERR_FILENO)
     private let start = ContinuousClock.now
     private let shown = Mutex(false)
 
@@ -22,15 +22,10 @@ final class ProgressBar: Sendable {
         if elapsed > 0.5, progress.rows.read > 0 { text += " · \(Int(Double(progress.rows.read) / elapsed)) rows/s" }
         if let remaining = progress.secondsRemaining { text += " · \(Int(remaining.rounded(.up))) s left" }
         // Back to the start of the line, and clear the rest of it.
-        Terminal.write("\r\u{1B}[2K" + String(text.prefix(columns - 1)), to: STDERR_FILENO)
+        Terminal.write("\r\u{1B}[2K" + String(text.prefix(Terminal.size(STDERR_FILENO).columns - 1)), to: STDERR_FILENO)
     }
 
     func clear() {
         if shown.withLock({ $0 }) { Terminal.write("\r\u{1B}[2K", to: STDERR_FILENO) }
-    }
-
-    private var columns: Int {
-        var size = winsize()
-        return ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 20 ? Int(size.ws_col) : 80
     }
 }

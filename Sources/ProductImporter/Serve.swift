@@ -14,7 +14,7 @@ struct Serve: AsyncParsableCommand {
         try Services.adminOptions(settings)
         let logger = settings.logger()
         try await DatabaseAccess.with(settings, waiting: true, logger: logger) { database in
-            let services = Services(settings: settings, database: database, logger: logger)
+            let services = Services([.admin], settings: settings, database: database, logger: logger)
             let schema = SchemaUpgrade(conninfo: database.conninfo, logger: logger)
             try await services.run([schema, services.admin { Terminal.printLine("Admin pages: \($0.url)") }])
         }

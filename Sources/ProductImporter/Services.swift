@@ -11,6 +11,17 @@ struct Services {
     let settings: Settings
     let database: DatabaseAccess
     let logger: Logger
+    private let manager: ServiceManager
+    private let startUp: StartUp
+
+    /// - Parameter parts: what the service manager is to wait for.
+    init(_ parts: Set<StartUp.Part>, settings: Settings, database: DatabaseAccess, logger: Logger) {
+        self.settings = settings
+        self.database = database
+        self.logger = logger
+        manager = ServiceManager()
+        startUp = StartUp(manager, awaiting: parts)
+    }
 
     /// Within ten seconds of a signal everything has ended; the running import gets most of it.
     private static let shutdownSeconds = 9
@@ -24,7 +35,8 @@ struct Services {
         var pipeline = ImportPipeline.Options()
         pipeline.maximumRejectPercent = settings.maximumRejectPercent
         return InboxService(
-            options: options, conninfo: database.conninfo, pipelineOptions: pipeline, logger: logger)
+            options: options, conninfo: database.conninfo, pipelineOptions: pipeline, logger: logger,
+            onWatching: { [startUp] in startUp.isUp(.inbox) })
     }
 
     func webhooks() -> WebhookDelivery {
@@ -45,7 +57,10 @@ struct Services {
 
     func admin(_ onListening: @escaping @Sendable (ListeningAddress) async -> Void) throws -> any Service {
         let options = try Services.adminOptions(settings, conninfo: database.conninfo)
-        return try AdminApplication.build(options, logger: logger, onListening: onListening)
+        return try AdminApplication.build(options, logger: logger) { [startUp] address in
+            await onListening(address)
+            startUp.isUp(.admin)
+        }
     }
 
     /// - Throws: `CommandError` when the server must not start with these settings.
@@ -68,9 +83,11 @@ struct Services {
     /// Runs the services, listed sink to source: they are shut down in the opposite order.
     func run(_ services: [any Service]) async throws {
         // The database goes last, so it is listed first.
-        let database = database.isEmbedded ? [ClusterGuard(folder: settings.clusterFolder, logger: logger)] : []
+        let database: [any Service] =
+            database.isEmbedded ? [ClusterGuard(folder: settings.clusterFolder, logger: logger)] : []
         var configuration = ServiceGroupConfiguration(
-            services: (database + services).map { .init(service: $0) }, logger: logger)
+            services: (database + services + [SignsOfLife(manager: manager)]).map { .init(service: $0) },
+            logger: logger)
         configuration.maximumGracefulShutdownDuration = .seconds(Services.shutdownSeconds)
         do {
             let group = ServiceGroup(configuration: configuration)

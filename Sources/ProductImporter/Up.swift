@@ -14,7 +14,7 @@ struct Up: AsyncParsableCommand {
         try Services.adminOptions(settings)
         let logger = settings.logger(default: .notice)
         try await DatabaseAccess.with(settings, waiting: true, logger: logger) { database in
-            let services = Services(settings: settings, database: database, logger: logger)
+            let services = Services([.inbox, .admin], settings: settings, database: database, logger: logger)
             let admin = try services.admin { address in
                 Terminal.printLine(
                     """

@@ -12,7 +12,7 @@ struct Watch: AsyncParsableCommand {
         let settings = try await Settings.load(options)
         let logger = settings.logger()
         try await DatabaseAccess.with(settings, waiting: true, logger: logger) { database in
-            let services = Services(settings: settings, database: database, logger: logger)
+            let services = Services([.inbox], settings: settings, database: database, logger: logger)
             try await services.run([services.webhooks(), services.inbox()])
         }
     }

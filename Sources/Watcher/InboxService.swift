@@ -26,6 +26,7 @@ package actor InboxService: Service {
     private let session: Session
     private let queue: ImportQueue
     private let keeper: OutboxKeeper
+    private let onWatching: @Sendable () -> Void
     private nonisolated let mailbox = Mailbox<Message>()
     private var tracker: DropTracker
     private var database = DatabaseAvailability()
@@ -38,9 +39,12 @@ package actor InboxService: Service {
     /// - Parameters:
     ///   - conninfo: the database, as libpq takes it. The service opens two connections to it.
     ///   - pipelineOptions: its settle time is set from `options`.
+    ///   - onWatching: called once the inbox is ours and no drop can be missed.
     package init(
-        options: InboxOptions, conninfo: String, pipelineOptions: ImportPipeline.Options = .init(), logger: Logger
+        options: InboxOptions, conninfo: String, pipelineOptions: ImportPipeline.Options = .init(), logger: Logger,
+        onWatching: @escaping @Sendable () -> Void = {}
     ) {
+        self.onWatching = onWatching
         self.options = options
         self.logger = logger
         folders = InboxFolders(inbox: options.inbox)
@@ -75,6 +79,7 @@ package actor InboxService: Service {
         let inbox = try folders.identity()
         let watch = try InboxWatch(folders, logger: logger) { [mailbox] in mailbox.put(.event($0)) }
         logger.notice("watching", metadata: ["inbox.path": "\(options.inbox)", "inbox.id": "\(inbox)"])
+        onWatching()
         do {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 let importsEnded = Mailbox<Void>()

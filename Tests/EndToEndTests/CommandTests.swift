@@ -59,6 +59,39 @@ import Testing
         }
     }
 
+    @Test func followsAFileToItsEnd() async throws {
+        try await with { program, _ in
+            let watcher = try program.start("watch")
+            defer { _ = watcher.stop() }
+            try program.drop("good.csv", "sku\nA\n")
+            _ = try await program.end(of: "good.csv")
+            let good = try program.run("status", "good.csv", "--watch")
+            #expect(good.status == 0)
+            #expect(
+                good.output.hasSuffix("good.csv: completed: 1 created, 0 updated, 0 unchanged.\n"), "\(good.output)")
+            #expect(!good.output.contains("\u{1B}"))
+
+            // One that comes while it is waited for.
+            async let drop: Void = {
+                try await Task.sleep(for: .milliseconds(600))
+                try program.drop("late.csv", "name\nA\n")
+            }()
+            let late = try program.run("status", "late.csv", "--watch")
+            try await drop
+            #expect(late.status == 1)
+            #expect(late.output.contains("late.csv: failed"), "\(late.output)")
+        }
+    }
+
+    @Test func writesErrorsWithoutColoursWhereThereIsNoTerminal() async throws {
+        try await with { program, _ in
+            let result = try program.run("status", "nothing.csv")
+            #expect(result.status == 1)
+            #expect(result.output.isEmpty)
+            #expect(result.errors.hasPrefix("product-importer: There is nothing about"), "\(result.errors)")
+        }
+    }
+
     @Test func hasTheExitCodesOfTheContract() async throws {
         try await with { program, _ in
             let file = try write(program, "a.csv", "sku\nA\n")

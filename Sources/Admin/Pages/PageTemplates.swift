@@ -1,26 +1,24 @@
 internal import Catalog
 internal import HTTPTypes
 internal import Hummingbird
-internal import Mustache
 
-/// The pages, each a template within the common frame. Mustache escapes every value.
+/// The pages, each a template within the common frame. Every value is escaped.
 struct PageTemplates: Sendable {
-    private let library: MustacheLibrary
+    private let pages: [String: PageTemplate]
     /// Whether a password is asked for, so that somebody who is signed in may want to sign out.
     private let asksPassword: Bool
 
     /// - Throws: when a template has a mistake, so that it is found at the start and not by a visitor.
     init(asksPassword: Bool) throws {
         self.asksPassword = asksPassword
-        var library = MustacheLibrary()
-        let templates: [(String, [UInt8])] = [
-            ("frame", PackageResources.frame_mustache), ("imports", PackageResources.imports_mustache),
-            ("import", PackageResources.import_mustache), ("problem", PackageResources.problem_mustache),
-            ("login", PackageResources.login_mustache), ("products", PackageResources.products_mustache),
-            ("webhooks", PackageResources.webhooks_mustache), ("webhook", PackageResources.webhook_mustache),
+        let frame = PackageResources.frame_html
+        pages = try [
+            "imports": PackageResources.imports_html, "import": PackageResources.import_html,
+            "problem": PackageResources.problem_html, "login": PackageResources.login_html,
+            "products": PackageResources.products_html, "webhooks": PackageResources.webhooks_html,
+            "webhook": PackageResources.webhook_html,
         ]
-        for (name, bytes) in templates { try library.register(String(decoding: bytes, as: UTF8.self), named: name) }
-        self.library = library
+        .mapValues { try PageTemplate(String(decoding: $0, as: UTF8.self), in: String(decoding: frame, as: UTF8.self)) }
     }
 
     func imports(_ request: Request, inboxPath: String) throws -> Response {
@@ -43,10 +41,9 @@ struct PageTemplates: Sendable {
     func page(
         _ name: String, _ request: Request, _ values: [String: String], status: HTTPResponse.Status = .ok
     ) throws -> Response {
-        let root = PageTemplates.root(from: request.uri.path)
-        var values = values.merging(["root": root]) { given, _ in given }
-        if asksPassword, name != "login" { values["signOut"] = "\(root)logout" }
-        guard let html = library.render(values, withTemplate: name) else {
+        let canSignOut = asksPassword && name != "login"
+        let common = ["root": PageTemplates.root(from: request.uri.path), "signOutHidden": canSignOut ? "" : "hidden"]
+        guard let html = pages[name]?.render(values.merging(common) { given, _ in given }) else {
             throw Problem(.internalServerError, "This page cannot be shown.")
         }
         return Response(
