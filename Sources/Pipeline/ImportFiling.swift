@@ -142,6 +142,11 @@ private func copyAcross(_ source: [CChar], _ target: [CChar]) throws {
         unlink(temporary)
         throw error
     }
-    guard rename(temporary, target) == 0 else { throw SystemError("naming a file in the outbox", errno) }
-    unlink(source)
+    guard rename(temporary, target) == 0 else {
+        let code = errno
+        unlink(temporary)
+        throw SystemError("naming a file in the outbox", code)
+    }
+    // Else it would be in two places; filing it away again copies it again.
+    guard unlink(source) == 0 || errno == ENOENT else { throw SystemError("removing a file that was copied", errno) }
 }

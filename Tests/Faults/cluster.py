@@ -80,7 +80,7 @@ class Cluster:
 
     def new_database(self, template="template0", **options):
         self._databases += 1
-        name = f"faults{self._databases}"
+        name = f"faults_{os.getpid()}_{self._databases}"
         more = "".join(f" {key} {value}" for key, value in options.items())
         self.sql("postgres", f"CREATE DATABASE {name} TEMPLATE {template}{more}")
         return name

@@ -6,7 +6,8 @@ import unittest
 
 import model
 import oracle
-from world import IS_SOAK, MAXIMUM_KILLS, World
+import side_by_side
+from world import IS_SOAK, MAXIMUM_KILLS, SEED
 
 KILLS = int(os.environ.get("FAULTS_KILLS", "1000" if IS_SOAK else "12"))
 
@@ -14,8 +15,7 @@ KILLS = int(os.environ.get("FAULTS_KILLS", "1000" if IS_SOAK else "12"))
 class RandomKills(unittest.TestCase):
     def kill_often(self, world, kills, drop, longest):
         """Drops, kills up to four times in a row, lets everything settle, and checks; until it was enough."""
-        began = world.kills
-        while world.kills - began < kills:
+        while world.kills < kills:
             watcher = world.start() if world.random.random() < 0.5 else None
             drop()
             for _ in range(world.random.randint(1, MAXIMUM_KILLS)):
@@ -23,39 +23,56 @@ class RandomKills(unittest.TestCase):
                 time.sleep(world.random.uniform(0, longest))
                 world.kill(watcher)
                 watcher = None
+            # Now and then it is waited for that the leases of those who died run out.
+            if world.random.random() < 0.8:
+                world.let_leases_run_out()
             watcher = world.start()
             oracle.check(self, world, settle=90)
             world.stop(watcher)
             oracle.check(self, world, settle=0, stopped=True)
 
+    def in_parts(self, what, kills, one):
+        """A few worlds side by side, each with a random sequence of its own."""
+        parts = min(side_by_side.WORKERS, kills // 2)
+        results = side_by_side.run(self, [(part, -(-kills // parts)) for part in range(parts)], one)
+        total = [sum(numbers) for numbers in zip(*results)]
+        print(f"\n  {total[0]} kills over {total[1]} {what}, {total[2]} progress files read: nothing broken", flush=True)
+
     def test_small_files(self):
-        with World() as world:
-            def drop():
-                for _ in range(world.random.randint(1, 5)):
-                    rows = model.rows(world.random, world.random.randint(1, 300), 500, f"v{len(world.drops)}")
-                    chance = world.random.random()
-                    if chance < 0.15:
-                        bad = b"sku,name,active\r\nSKU-1,a,maybe\r\n,b,t\r\n"
-                        good = [("SKU-2", f"only {len(world.drops)}", "t")]
-                        world.drop(good, content=bad + model.csv_bytes(good, ("sku", "name", "active")).split(b"\n", 1)[1],
-                                   header=("sku", "name", "active"), rejected=2)
-                    elif chance < 0.25:
-                        world.drop(None, content=b"name\r\nno sku\r\n", states=("failed",), error="missing_column")
-                    elif chance < 0.35:
-                        world.drop(rows, dry_run=True)
-                    else:
-                        world.drop(rows)
-            self.kill_often(world, KILLS * 9 // 10, drop, 0.5)
-            print(f"\n  {world.kills} kills over {len(world.drops)} small drops, "
-                  f"{world.progress.reads} progress files read: nothing broken", flush=True)
+        self.in_parts("small drops", KILLS * 9 // 10, self.small_files)
 
     def test_large_files(self):
-        with World() as world:
-            def drop():
-                count = len(world.drops)
-                world.drop(model.sequence(count % 3 * 1000, 200_000, f"v{count // 2}"))
-            self.kill_often(world, max(2, KILLS // 10), drop, 2.5)
-            print(f"\n  {world.kills} kills over {len(world.drops)} drops of 200,000 records: nothing broken", flush=True)
+        self.in_parts("drops of 200,000 records", max(2, KILLS // 10), self.large_files)
+
+    def small_files(self, world, case):
+        part, kills = case
+        world.random.seed(SEED * 1000 + part)
+        def drop():
+            for _ in range(world.random.randint(1, 5)):
+                rows = model.rows(world.random, world.random.randint(1, 300), 500, f"v{len(world.drops)}")
+                chance = world.random.random()
+                if chance < 0.15:
+                    bad = b"sku,name,active\r\nSKU-1,a,maybe\r\n,b,t\r\n"
+                    good = [("SKU-2", f"only {len(world.drops)}", "t")]
+                    world.drop(good, content=bad + model.csv_bytes(good, ("sku", "name", "active")).split(b"\n", 1)[1],
+                               header=("sku", "name", "active"), rejected=2)
+                elif chance < 0.25:
+                    world.drop(None, content=b"name\r\nno sku\r\n", states=("failed",), error="missing_column")
+                elif chance < 0.35:
+                    world.drop(rows, dry_run=True)
+                else:
+                    world.drop(rows)
+        self.kill_often(world, kills, drop, 0.5)
+        return world.kills, len(world.drops), world.progress.reads
+
+    def large_files(self, world, case):
+        part, kills = case
+        world.random.seed(SEED * 1000 + part)
+        def drop():
+            count = len(world.drops)
+            world.drop(model.sequence(count % 3 * 1000, 200_000, f"v{count // 2}"))
+        self.kill_often(world, kills, drop, 2.5)
+        return world.kills, len(world.drops), world.progress.reads
 
 
 if __name__ == "__main__":

@@ -13,20 +13,33 @@ OURS = {".work", "preview"}
 FILES = {"progress.json", "report.html", "rejects.csv", "errors.csv"}
 
 
-def check(test, world, stopped=False, settle=60, foreign=()):
+def check(test, world, stopped=False, settle=60, foreign=(), patience=0, any_order=False):
     """All invariants.
 
     test: the unittest case, which fails with a list of what is broken.
     stopped: the program has ended, so that nothing of it may be left in the server either.
+    settle: how many seconds it may take until nothing is left to be done; 0 if that is known.
     foreign: names in the inbox that are no drops and stay where they are.
+    patience: seconds after which what is left over must be gone: recovery looks every half minute.
+    any_order: a file could not be looked at, so the order in which files became ready is not that of the drops.
     """
     if settle:
         world.settle(settle)
-    broken = (imports(world) + products(world) + files(world, foreign) + events(world) + left_over(world, stopped)
-              + [f"progress file: {problem}" for problem in world.progress.problems])
+    if any_order:
+        world.take_order_from_imports()
+    deadline = time.monotonic() + patience
+    while broken := _all(world, stopped, foreign):
+        if time.monotonic() >= deadline:
+            break
+        time.sleep(1)
     if broken:
         shown = "\n".join(broken[:25])
         test.fail(f"{len(broken)} broken:\n{shown}\n--- log\n{world.log()[-6000:]}")
+
+
+def _all(world, stopped, foreign):
+    return (imports(world) + products(world) + files(world, foreign) + events(world) + left_over(world, stopped)
+            + [f"progress file: {problem}" for problem in world.progress.problems])
 
 
 def imports(world):

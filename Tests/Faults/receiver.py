@@ -13,7 +13,10 @@ class Receiver:
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
-                body = self.rfile.read(int(self.headers.get("content-length", 0)))
+                size = int(self.headers.get("content-length", 0))
+                body = self.rfile.read(size)
+                if len(body) < size:
+                    return  # The sender was killed.
                 receiver.events[self.headers.get("webhook-id")].append(body)
                 self.send_response(204)
                 self.end_headers()
