@@ -72,13 +72,16 @@ struct DropTracker {
     /// - Returns: whether there were any of those.
     mutating func scan(now: ContinuousClock.Instant, leavingYounger seconds: Double) -> Bool {
         var hasYoung = false
+        // One time for all: while the folder is read, a later file must not come of age before an earlier one is left.
+        let clock = FileProbe.clock()
         var found: Set<InboxFile> = []
         var others: Set<InboxFile> = []
         for folder in InboxFile.Folder.allCases {
             for name in fileNames(in: folders.path(folder)) {
                 let file = InboxFile(folder, name)
                 switch DropName(name) {
-                case .csv where tracked[file] == nil && FileProbe.isYounger(folders.path(file), than: seconds):
+                case .csv
+                where tracked[file] == nil && FileProbe.isYounger(folders.path(file), than: seconds, at: clock):
                     hasYoung = true
                 case .csv: found.insert(file)
                 case .other where file != InboxFile(.drops, FileName("preview")): others.insert(file)

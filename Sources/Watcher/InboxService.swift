@@ -29,6 +29,8 @@ package actor InboxService: Service {
     private nonisolated let mailbox = Mailbox<Message>()
     private var tracker: DropTracker
     private var database = DatabaseAvailability()
+    /// Since when nobody needs to be told that events are lost.
+    private var toldLost: ContinuousClock.Instant?
     /// Claimed, but not recorded yet because the database went away in between.
     private var unrecorded: [(job: ImportJob, bytes: Int)] = []
 
@@ -135,7 +137,7 @@ package actor InboxService: Service {
                 case .event(.rescan(let reason)):
                     // Here and not later: the events before tell of earlier files, those behind of later ones.
                     guard !hasScannedAll else { continue }
-                    logger.notice("looking at the whole inbox", metadata: ["inbox.reason": "\(reason.rawValue)"])
+                    tell(reason)
                     nextScan = try await scanAll(&lock, inbox)
                     hasScannedAll = true
                 case .event(let event): look(event)
@@ -176,6 +178,15 @@ package actor InboxService: Service {
         try keep(&lock, inbox)
         let hasYoung = tracker.scan(now: .now, leavingYounger: seconds)
         return .now + .seconds(hasYoung ? min(1, options.scanSeconds) : options.scanSeconds)
+    }
+
+    /// Events are lost by the hundred when they are: one warning a minute is enough.
+    private func tell(_ reason: InboxWatch.Reason) {
+        let isNews = toldLost.map { $0 + .seconds(60) < .now } ?? true
+        logger.log(
+            level: isNews ? .warning : .debug, "looking at the whole inbox",
+            metadata: ["inbox.reason": "\(reason.rawValue)"])
+        if isNews { toldLost = .now }
     }
 
     private func look(_ event: InboxWatch.Event) {

@@ -97,9 +97,8 @@ class TwoFileSystems(unittest.TestCase):
                  for number in (range(1, count + 1) if IS_SOAK else (1, count // 2))]
         with small_disk(self, "200m") as disk:
             # The world's own folder is on the first file system, its outbox on the second.
-            made = iter(range(1000))
             results = side_by_side.run(
-                self, cases, self.kill_at, make_world=lambda: World(outbox=f"{disk}/outbox{next(made)}"))
+                self, cases, self.kill_at, make_world=lambda: World(outbox=tempfile.mkdtemp(dir=disk)))
         print(f"\n  killed {sum(results)} times while copying between file systems: nothing broken", flush=True)
 
     def kill_at(self, world, case):
@@ -127,9 +126,8 @@ class TwoFileSystems(unittest.TestCase):
         cases = [("unlink", 1, "EIO"), ("write", 2, "ENOSPC"), ("rename", 2, "EIO"), ("fsync", 1, "EIO"),
                  ("write", 1, "EDQUOT")]
         with small_disk(self, "200m") as disk:
-            made = iter(range(1000))
             side_by_side.run(self, cases, self.fail_at, workers=5,
-                             make_world=lambda: World(outbox=f"{disk}/outbox{next(made)}"))
+                             make_world=lambda: World(outbox=tempfile.mkdtemp(dir=disk)))
 
     def fail_at(self, world, case):
         call, number, error = case
@@ -150,7 +148,8 @@ class InboxGone(unittest.TestCase):
             watcher = world.start()
             world.drop([("A", "a", "", "t")])
             world.settle()
-            shutil.rmtree(world.inbox)
+            # The watcher may be making it again meanwhile.
+            shutil.rmtree(world.inbox, ignore_errors=True)
             time.sleep(0.2)
             os.makedirs(world.inbox, exist_ok=True)
             world.drop([("A", "b", "", "t")])
@@ -181,8 +180,11 @@ class InboxGone(unittest.TestCase):
             world.drop([("A", "b", "", "t")])
             oracle.check(self, world)
             # And back: the watcher follows the name.
-            shutil.rmtree(world.inbox)
-            os.rename(f"{world.folder}/old", world.inbox)
+            os.rename(world.inbox, f"{world.folder}/new")
+            shutil.rmtree(f"{world.folder}/new")
+            shutil.rmtree(world.inbox, ignore_errors=True)
+            if not os.path.exists(world.inbox):
+                os.rename(f"{world.folder}/old", world.inbox)
             world.drop([("A", "c", "", "t")])
             oracle.check(self, world)
             self.assertIsNone(watcher.poll())

@@ -115,6 +115,9 @@ def files(world, foreign=()):
         if progress is None or progress["state"] not in ENDS or progress["id"] != identity:
             broken.append(f"{shown}: progress.json is {progress}")
             continue
+        text = name.decode(errors="replace") if _is_utf8(name) else ""
+        if progress["files"]["source"] != f"{identity}/{text}":
+            broken.append(f"{shown}: files.source is {progress['files']['source']!r}")
         if bool(progress["files"]["rejects"]) != (b"rejects.csv" in there) or \
                 (b"rejects.csv" in there) != (b"errors.csv" in there):
             broken.append(f"{shown}: rejects: {progress['files']}, {sorted(there)}")
@@ -199,6 +202,14 @@ def _is_being_replaced(path):
             return True
         time.sleep(0.05)
     return False
+
+
+def _is_utf8(name):
+    try:
+        name.decode()
+        return True
+    except UnicodeDecodeError:
+        return False
 
 
 def _read(path):

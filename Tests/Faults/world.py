@@ -85,9 +85,9 @@ class World:
     """Use it as a context manager: whatever happens, its processes end with it."""
 
     def __init__(self, cluster=None, settings=None, webhook=True, inbox=None, outbox=None, database=None, url=None,
-                 reads_progress=True):
+                 reads_progress=True, parent="/tmp"):
         self.cluster = cluster or clusters.shared()
-        self.folder = tempfile.mkdtemp(prefix="piw-", dir="/tmp")
+        self.folder = tempfile.mkdtemp(prefix="piw-", dir=parent)
         os.chmod(self.folder, 0o755)
         self.inbox = inbox or f"{self.folder}/inbox"
         self.outbox = outbox or f"{self.folder}/outbox"
