@@ -2,10 +2,12 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help prepare prepare-test run build test bench fuzz format lint ci clean
+.PHONY: help prepare prepare-test run build test bench fuzz soak format lint ci clean
 
 SOURCES := Package.swift $(wildcard Sources Tests Benchmarks Fuzz)
 FUZZ_SECONDS ?= 60
+SOAK_KILLS ?= 1000
+SOAK_TESTS ?=
 
 # The Swift runtime goes into the binary where the toolchain has it in that form: one file to copy, faster to start.
 STATIC = $(shell scripts/static-stdlib)
@@ -33,6 +35,7 @@ test: prepare-test ## all tests, the pages in a browser included
 	@swift build --product product-importer
 	@swift test
 	@Tests/Browser/run "$$(swift build --show-bin-path)/product-importer"
+	@Tests/Faults/run "$$(swift build --show-bin-path)/product-importer" quick
 
 bench: prepare-test ## the benchmark: ratios against psql, beside their goals
 	@swift build $(RELEASE)
@@ -40,6 +43,10 @@ bench: prepare-test ## the benchmark: ratios against psql, beside their goals
 
 fuzz: prepare ## feed the parser garbage: make fuzz FUZZ_SECONDS=600
 	@Fuzz/run $(FUZZ_SECONDS)
+
+soak: prepare-test ## hours of faults: make soak SOAK_KILLS=200 SOAK_TESTS=kills_test
+	@swift build $(RELEASE)
+	@FAULTS_KILLS=$(SOAK_KILLS) Tests/Faults/run "$$(swift build $(RELEASE) --show-bin-path)/product-importer" soak $(SOAK_TESTS)
 
 format: ## format all Swift sources in place
 	@swift format format --in-place --parallel --recursive $(SOURCES)

@@ -12,7 +12,7 @@ import urllib.request
 import model
 import oracle
 from cluster import wait
-from world import IS_SOAK, World
+from world import IS_SOAK, RECORDS, World
 
 
 def post(url):
@@ -29,12 +29,12 @@ class Cancel(unittest.TestCase):
         """A running import and a queued one, at several moments of a load."""
         with World() as world:
             world.start_admin()
-            world.drop(model.sequence(0, 150_000, "before"))
+            world.drop(model.sequence(0, RECORDS, "before"))
             world.settle(120)
             cancelled = 0
             for round in range(16 if IS_SOAK else 4):
                 before = dict(world.model.products)
-                drops = [world.drop(model.sequence(0, 150_000, f"v{round}"), states=("cancelled", "completed")),
+                drops = [world.drop(model.sequence(0, RECORDS, f"v{round}"), states=("cancelled", "completed")),
                          world.drop(model.sequence(500, 10, f"w{round}"), states=("cancelled", "completed"))]
                 rows = wait(lambda: (found := world.sql(
                     f"SELECT id FROM imports ORDER BY id OFFSET {len(world.drops) - 2}")) and len(found) == 2 and found,
@@ -63,11 +63,11 @@ class Cancel(unittest.TestCase):
         with World() as world:
             path = f"{world.folder}/mine.csv"
             with open(path, "wb") as file:
-                file.write(model.csv_bytes(model.sequence(0, 200_000, "before")))
+                file.write(model.csv_bytes(model.sequence(0, RECORDS, "before")))
             self.assertEqual(world.start("import", path).wait(timeout=120), 0)
             before = world.cluster.copy(world.database, "SELECT * FROM products ORDER BY id")
             with open(path, "wb") as file:
-                file.write(model.csv_bytes(model.sequence(0, 200_000, "after")))
+                file.write(model.csv_bytes(model.sequence(0, RECORDS, "after")))
             interrupted = 0
             for round in range(20 if IS_SOAK else 5):
                 process = world.start("import", path)
@@ -89,7 +89,7 @@ class Cancel(unittest.TestCase):
         with World() as world:
             path = f"{world.folder}/mine.csv"
             with open(path, "wb") as file:
-                file.write(model.csv_bytes(model.sequence(0, 60_000, "v")))
+                file.write(model.csv_bytes(model.sequence(0, RECORDS, "v")))
             for round in range(12 if IS_SOAK else 3):
                 process = world.start("import", path)
                 time.sleep(0.1 + round * 0.08)
@@ -98,7 +98,7 @@ class Cancel(unittest.TestCase):
             wait(lambda: world.value("SELECT count(*) FROM imports WHERE state = 'queued' OR filed_at IS NULL") == "0",
                  lambda: f"the rest is filed: {world.log()[-3000:]}", 60)
             applied = int(world.value("SELECT count(*) FROM imports WHERE state = 'completed'"))
-            self.assertEqual(world.value("SELECT count(*) FROM products"), "60000" if applied else "0")
+            self.assertEqual(world.value("SELECT count(*) FROM products"), str(RECORDS) if applied else "0")
             wait(lambda: world.value("SELECT count(*) FROM webhook_deliveries WHERE state = 'pending'") == "0",
                  "all is delivered", 30)
             world.stop(watcher)

@@ -21,6 +21,15 @@ def _as_owner():
     return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
 
 
+# Those of this process that are still there.
+_clusters = []
+
+
+def remove_all():
+    for cluster in list(_clusters):
+        cluster.remove()
+
+
 class Cluster:
     def __init__(self, **settings):
         # A socket's path has at most 107 bytes.
@@ -36,7 +45,8 @@ class Cluster:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        atexit.register(self.remove)
+        self.owner = os.getpid()
+        _clusters.append(self)
         self._run("initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N")
         self.start()
 
@@ -66,7 +76,9 @@ class Cluster:
         return os.path.exists(f"{self.data}/postmaster.pid")
 
     def remove(self):
-        atexit.unregister(self.remove)
+        if self not in _clusters or self.owner != os.getpid():
+            return
+        _clusters.remove(self)
         if self.is_running:
             try:
                 self.stop()
@@ -109,6 +121,7 @@ class Cluster:
         return done.stdout
 
 
+atexit.register(remove_all)
 _shared = None
 
 

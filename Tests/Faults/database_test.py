@@ -12,7 +12,7 @@ import model
 import oracle
 from cluster import Cluster, wait
 from proxy import CommitCutter, unix_socket
-from world import IS_SOAK, World
+from world import IS_SOAK, RECORDS, World
 
 
 def ask(world, path):
@@ -41,12 +41,12 @@ class DatabaseAway(unittest.TestCase):
             self.cluster.start()
 
     def test_stopped_at_many_points_of_a_load(self):
-        """`pg_ctl stop -m immediate` while 200,000 records are loaded: the import goes on when the server is back."""
+        """`pg_ctl stop -m immediate` while a large file is loaded: the import goes on when the server is back."""
         with World(self.cluster) as world:
             world.start()
             points = 24 if IS_SOAK else 5
             for point in range(points):
-                world.drop(model.sequence(0, 200_000 if IS_SOAK else 100_000, f"v{point}"))
+                world.drop(model.sequence(0, RECORDS, f"v{point}"))
                 time.sleep(0.1 + (1.8 if IS_SOAK else 1.2) * point / points)
                 self.cluster.stop("immediate")
                 time.sleep(0.2)
@@ -95,7 +95,7 @@ class DatabaseAway(unittest.TestCase):
             world.start()
             ended = 0
             for round in range(20 if IS_SOAK else 4):
-                world.drop(model.sequence(0, 60_000, f"v{round}"))
+                world.drop(model.sequence(0, RECORDS, f"v{round}"))
                 for _ in range(3):
                     time.sleep(0.15)
                     ended += int(world.value(
@@ -118,7 +118,7 @@ class DatabaseAway(unittest.TestCase):
             for needle in (b"UPDATE imports SET state", b"SET filed_at", b"INSERT INTO imports",
                            b"UPDATE webhook_deliveries"):
                 for after in (True, False):
-                    for times in (1, 2):
+                    for times in (1, 2) if IS_SOAK else (1,):
                         cutter.arm(needle, times, after)
                         world.drop(model.rows(world.random, 50, 80, f"v{len(world.drops)}"))
                         oracle.check(self, world)

@@ -13,7 +13,7 @@ import oracle
 import side_by_side
 import tracing
 from cluster import wait
-from world import IS_SOAK, World
+from world import IS_SOAK, RECORDS, World
 
 
 @contextlib.contextmanager
@@ -88,7 +88,7 @@ class TwoFileSystems(unittest.TestCase):
             world.start()
             for number in range(5):
                 world.drop(model.rows(world.random, 500, 800, f"v{number}"))
-            world.drop(model.sequence(0, 200_000, "large"))
+            world.drop(model.sequence(0, RECORDS, "large"))
             oracle.check(self, world)
 
     def test_killed_while_copying(self):

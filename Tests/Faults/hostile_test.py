@@ -13,7 +13,7 @@ import zipfile
 import model
 import oracle
 from cluster import wait
-from world import IS_SOAK, World
+from world import IS_SOAK, RECORDS, World
 
 # Anonymous memory of the program, in MiB: it must not grow with what is dropped.
 MEMORY = 512
@@ -174,7 +174,7 @@ class HostileDrops(unittest.TestCase):
             world.wait_until_watching(watcher)
             changed = 0
             for round in range(8 if IS_SOAK else 3):
-                rows = model.sequence(0, 150_000, f"v{round}")
+                rows = model.sequence(0, RECORDS, f"v{round}")
                 name = f"changed-{round}.csv"
                 drop = world.drop(rows, name=name)
                 found = lambda: next((f"{top}/{name}" for top, _, names in os.walk(f"{world.inbox}/.work")
@@ -192,8 +192,8 @@ class HostileDrops(unittest.TestCase):
                 # Either it was read with the addition, or it had been read, and was applied, before.
                 identity = world.value("SELECT id FROM imports ORDER BY id DESC LIMIT 1")
                 read = int(world.value(f"SELECT read FROM imports WHERE id = '{identity}'"))
-                self.assertIn(read, (150_000, 150_001))
-                if read == 150_001:
+                self.assertIn(read, (RECORDS, RECORDS + 1))
+                if read == RECORDS + 1:
                     changed += 1
                     key = "sku-1"
                     previous = world.model.products
@@ -202,7 +202,7 @@ class HostileDrops(unittest.TestCase):
                     created = drop.expected
                     row = previous[key]
                     previous[key] = list(extra[0])
-                    created.update(read=150_001, duplicates=1)
+                    created.update(read=RECORDS + 1, duplicates=1)
                     self.assertNotEqual(row, previous[key])
                     oracle.check(self, world)
                 else:

@@ -7,7 +7,7 @@ import unittest
 import model
 import oracle
 import side_by_side
-from world import IS_SOAK, MAXIMUM_KILLS, SEED
+from world import IS_SOAK, MAXIMUM_KILLS, RECORDS, SEED
 
 KILLS = int(os.environ.get("FAULTS_KILLS", "1000" if IS_SOAK else "12"))
 
@@ -42,7 +42,7 @@ class RandomKills(unittest.TestCase):
         self.in_parts("small drops", KILLS * 9 // 10, self.small_files)
 
     def test_large_files(self):
-        self.in_parts("drops of 200,000 records", max(2, KILLS // 10), self.large_files)
+        self.in_parts(f"drops of {RECORDS:,} records", max(2, KILLS // 10), self.large_files)
 
     def small_files(self, world, case):
         part, kills = case
@@ -70,7 +70,7 @@ class RandomKills(unittest.TestCase):
         world.random.seed(SEED * 1000 + part)
         def drop():
             count = len(world.drops)
-            world.drop(model.sequence(count % 3 * 1000, 200_000, f"v{count // 2}"))
+            world.drop(model.sequence(count % 3 * 1000, RECORDS, f"v{count // 2}"))
         self.kill_often(world, kills, drop, 2.5)
         return world.kills, len(world.drops), world.progress.reads
 

@@ -33,7 +33,7 @@ class Overflow(unittest.TestCase):
                 time.sleep(0.3)
                 with open(LIMIT, "w") as file:
                     file.write(before)
-                count = 5000 if IS_SOAK else 1500
+                count = 5000 if IS_SOAK else 600
                 for number in range(count):
                     world.drop([(f"S{number % 50}", f"v{number}", "", "t")])
                 oracle.check(self, world, settle=240)
@@ -48,7 +48,7 @@ class Overflow(unittest.TestCase):
 
 class Stopped(unittest.TestCase):
     def test_many_files_dropped_while_stopped(self):
-        count = 10_000 if IS_SOAK else 500
+        count = 10_000 if IS_SOAK else 300
         with World(webhook=not IS_SOAK, reads_progress=False) as world:
             for number in range(count):
                 world.drop([(f"S{number % 50}", f"v{number}", "", "t")])
@@ -63,7 +63,7 @@ class Stopped(unittest.TestCase):
 class Starting(unittest.TestCase):
     def test_dropped_before_and_during_the_start(self):
         """Files of before the start, and those that come in its midst, are applied in the order of their drops."""
-        for _ in range(20 if IS_SOAK else 4):
+        for _ in range(20 if IS_SOAK else 2):
             with World(webhook=False, reads_progress=False) as world:
                 for number in range(40):
                     world.drop([("A", f"v{number}", "", "t")])

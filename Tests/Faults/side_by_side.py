@@ -9,6 +9,7 @@ import os
 import traceback
 
 import cluster
+import world as world_module
 from world import World
 
 WORKERS = int(os.environ.get("FAULTS_WORKERS", "3"))
@@ -28,6 +29,15 @@ def run(test, cases, body, make_world=World, workers=WORKERS):
     cases = list(cases)
 
     def work():
+        # What the parent has open is the parent's.
+        world_module._open.clear()
+        try:
+            work_through()
+        finally:
+            world_module.close_all()
+        answers.put(None)
+
+    def work_through():
         world = None
         while failed.value < ENOUGH:
             with next_case.get_lock():
@@ -37,16 +47,13 @@ def run(test, cases, body, make_world=World, workers=WORKERS):
             try:
                 world = world or make_world()
                 answers.put((index, body(world, cases[index]), None))
-            except BaseException as error:
+            except Exception as error:
                 failed.value += 1
                 text = str(error) if isinstance(error, AssertionError) else traceback.format_exc()
                 answers.put((index, None, text))
                 if world:
                     world.close()
                 world = None
-        if world:
-            world.close()
-        answers.put(None)
 
     processes = [context.Process(target=work, daemon=True) for _ in range(min(workers, len(cases)))]
     for process in processes:

@@ -8,7 +8,7 @@ import unittest
 import model
 import oracle
 from cluster import wait
-from world import IS_SOAK, World
+from world import IS_SOAK, RECORDS, World
 
 
 class TwoOfUs(unittest.TestCase):
@@ -40,13 +40,13 @@ class TwoOfUs(unittest.TestCase):
                 world.wait_for(f"round-{number:03}.csv", "completed")
             # Both at once: large ones, one after the other in the database.
             for number, world in enumerate((one, two)):
-                world.drop(model.sequence(0, 60_000, f"both {number}"), name=f"both-{number}.csv")
+                world.drop(model.sequence(0, RECORDS, f"both {number}"), name=f"both-{number}.csv")
             for number, world in enumerate((one, two)):
                 world.wait_for(f"both-{number}.csv", "completed")
             names = dict(one.sql("SELECT sku, name FROM products WHERE sku = 'SHARED' OR sku LIKE 'OWN-%'"))
             self.assertEqual(names["SHARED"], f"v{rounds - 1}")
             self.assertEqual(len(names), rounds + 1)
-            self.assertEqual(one.value("SELECT count(*) FROM products"), str(60_000 + rounds + 1))
+            self.assertEqual(one.value("SELECT count(*) FROM products"), str(RECORDS + rounds + 1))
             wait(lambda: one.value("SELECT count(*) FROM imports WHERE filed_at IS NULL") == "0", "all are filed", 20)
             self.assertEqual(one.value("SELECT count(*) FROM imports WHERE state = 'completed'"), str(rounds + 2))
             self.assertEqual(one.value("SELECT count(DISTINCT inbox) FROM imports"), "2")
@@ -57,7 +57,7 @@ class TwoOfUs(unittest.TestCase):
         with World() as world:
             watcher = world.start()
             for round in range(12 if IS_SOAK else 3):
-                world.drop(model.sequence(0, 120_000, f"v{round}"))
+                world.drop(model.sequence(0, RECORDS, f"v{round}"))
                 wait(lambda: world.value("SELECT count(*) FROM pg_stat_activity WHERE state <> 'idle' AND "
                                          "datname = current_database() AND query ILIKE '%products%' "
                                          "AND pid <> pg_backend_pid()") != "0",
@@ -76,7 +76,7 @@ class TwoOfUs(unittest.TestCase):
         with World() as world:
             sleeper = world.start()
             for round in range(6 if IS_SOAK else 2):
-                world.drop(model.sequence(0, 120_000, f"v{round}"))
+                world.drop(model.sequence(0, RECORDS, f"v{round}"))
                 wait(lambda: world.value("SELECT count(*) FROM imports WHERE state = 'queued' AND attempt_open") == "1",
                      "it loads", 20)
                 time.sleep(0.2)

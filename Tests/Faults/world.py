@@ -18,10 +18,21 @@ from receiver import Receiver
 
 PROGRAM = os.environ.get("PROGRAM", "")
 IS_SOAK = os.environ.get("FAULTS_PART", "quick") == "soak"
+# How many records a file has that is to be met in the middle of its import. The debug build is slower.
+RECORDS = 200_000 if IS_SOAK else 15_000 if "/debug/" in PROGRAM else 60_000
 SEED = int(os.environ.get("FAULTS_SEED", "1"))
 ENDS = ("completed", "failed", "cancelled")
 # No test kills one import as often as makes a crash loop of it.
 MAXIMUM_KILLS = 4
+
+
+# Those of this process that are still there.
+_open = []
+
+
+def close_all():
+    for world in list(_open):
+        world.close()
 
 
 class ProgressReader(threading.Thread):
@@ -86,6 +97,9 @@ class World:
 
     def __init__(self, cluster=None, settings=None, webhook=True, inbox=None, outbox=None, database=None, url=None,
                  reads_progress=True, parent="/tmp"):
+        _open.append(self)
+        self.processes = []
+        self.receiver = None
         self.cluster = cluster or clusters.shared()
         self.folder = tempfile.mkdtemp(prefix="piw-", dir=parent)
         os.chmod(self.folder, 0o755)
@@ -101,10 +115,8 @@ class World:
         }
         self.model = Model()
         self.drops = []
-        self.processes = []
         self.kills = 0
         self.random = random.Random(SEED)
-        self.receiver = None
         for path in (self.inbox, self.outbox):
             os.makedirs(path, exist_ok=True)
         self.has_webhook = webhook
@@ -127,9 +139,11 @@ class World:
         self.close()
 
     def close(self):
+        if self in _open:
+            _open.remove(self)
         for process in self.processes:
             self._end(process)
-        if self.progress.is_alive():
+        if hasattr(self, "progress") and self.progress.is_alive():
             self.progress.stop()
         if self.receiver:
             self.receiver.close()
