@@ -2,10 +2,12 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help prepare prepare-test run build test try bench fuzz install deb format lint ci clean
+.PHONY: help prepare prepare-test run build test try bench fuzz soak install deb format lint ci clean
 
 SOURCES := Package.swift $(wildcard Sources Tests Benchmarks Fuzz)
 FUZZ_SECONDS ?= 60
+SOAK_KILLS ?= 1000
+SOAK_TESTS ?=
 
 # The Swift runtime goes into the binary where the toolchain has it in that form: one file to copy, faster to start.
 STATIC = $(shell scripts/static-stdlib)
@@ -37,6 +39,7 @@ test: prepare-test ## all tests, the pages in a browser included
 	@Tests/Browser/run "$$(swift build --show-bin-path)/product-importer"
 	@Tests/Deploy/quick "$$(swift build --show-bin-path)/product-importer"
 	@Tests/Docs/run "$$(swift build --show-bin-path)/product-importer"
+	@Tests/Faults/run "$$(swift build --show-bin-path)/product-importer" quick
 
 try: prepare-test build ## every way of deploy/ on clean systems, and what the program weighs; as root, minutes
 	@command -v debootstrap > /dev/null || apt-get -qq install -y --no-install-recommends debootstrap
@@ -58,6 +61,10 @@ bench: prepare-test ## the benchmark: ratios against psql, beside their goals
 
 fuzz: prepare ## feed the parser garbage: make fuzz FUZZ_SECONDS=600
 	@Fuzz/run $(FUZZ_SECONDS)
+
+soak: prepare-test ## hours of faults: make soak SOAK_KILLS=200 SOAK_TESTS=kills_test
+	@swift build $(RELEASE)
+	@FAULTS_KILLS=$(SOAK_KILLS) Tests/Faults/run "$$(swift build $(RELEASE) --show-bin-path)/product-importer" soak $(SOAK_TESTS)
 
 format: ## format all Swift sources in place
 	@swift format format --in-place --parallel --recursive $(SOURCES)

@@ -128,6 +128,11 @@ package struct ImportStore {
         try !connection.query("SELECT 1 FROM imports WHERE id = \(id)").isEmpty
     }
 
+    /// Whether an import is filed away; nil when there is no such row.
+    package func isFiled(_ id: ImportID) throws -> Bool? {
+        try connection.query("SELECT filed_at IS NOT NULL FROM imports WHERE id = \(id)").first?[0]
+    }
+
     /// Asks for the import to be cancelled. False once it has ended, or when there is none.
     package func requestCancel(_ id: ImportID) throws -> Bool {
         try connection.query("UPDATE imports SET cancel_requested = true WHERE id = \(id) AND state = 'queued'")

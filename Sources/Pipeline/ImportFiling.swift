@@ -120,7 +120,12 @@ func moveFile(_ source: [CChar], to target: [CChar]) throws {
 
 private func copyAcross(_ source: [CChar], _ target: [CChar]) throws {
     let input = open(source, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)
-    guard input >= 0 else { throw SystemError("opening a file to be moved", errno) }
+    guard input >= 0 else {
+        let code = errno
+        // Between file systems rename says EXDEV also of a file that was moved before.
+        if code == ENOENT, access(target, F_OK) == 0 { return }
+        throw SystemError("opening a file to be moved", code)
+    }
     defer { close(input) }
     let path = target.dropLast().map { UInt8(bitPattern: $0) }
     let folder = path[...path.lastIndex(of: 0x2F)!]
@@ -142,6 +147,11 @@ private func copyAcross(_ source: [CChar], _ target: [CChar]) throws {
         unlink(temporary)
         throw error
     }
-    guard rename(temporary, target) == 0 else { throw SystemError("naming a file in the outbox", errno) }
-    unlink(source)
+    guard rename(temporary, target) == 0 else {
+        let code = errno
+        unlink(temporary)
+        throw SystemError("naming a file in the outbox", code)
+    }
+    // Else it would be in two places; filing it away again copies it again.
+    guard unlink(source) == 0 || errno == ENOENT else { throw SystemError("removing a file that was copied", errno) }
 }

@@ -66,18 +66,22 @@ struct DropTracker {
 
     /// Looks at everything in the inbox. What is found ready at once is taken in the order of its last change.
     ///
-    /// - Parameter leavingYoung: files that came within the last second are left to their events, which tell their
-    ///   order, where times only tell ticks of the kernel's clock.
+    /// - Parameter seconds: files that came within the last so many seconds are left to their events, which tell their
+    ///   order. Times only tell ticks of the kernel's clock, and a folder that is read while files arrive may show a
+    ///   later one without an earlier one.
     /// - Returns: whether there were any of those.
-    mutating func scan(now: ContinuousClock.Instant, leavingYoung: Bool) -> Bool {
+    mutating func scan(now: ContinuousClock.Instant, leavingYounger seconds: Double) -> Bool {
         var hasYoung = false
+        // One time for all: while the folder is read, a later file must not come of age before an earlier one is left.
+        let clock = FileProbe.clock()
         var found: Set<InboxFile> = []
         var others: Set<InboxFile> = []
         for folder in InboxFile.Folder.allCases {
             for name in fileNames(in: folders.path(folder)) {
                 let file = InboxFile(folder, name)
                 switch DropName(name) {
-                case .csv where leavingYoung && tracked[file] == nil && FileProbe.isYoung(folders.path(file)):
+                case .csv
+                where tracked[file] == nil && FileProbe.isYounger(folders.path(file), than: seconds, at: clock):
                     hasYoung = true
                 case .csv: found.insert(file)
                 case .other where file != InboxFile(.drops, FileName("preview")): others.insert(file)
@@ -146,7 +150,7 @@ struct DropTracker {
         for file in ready { notes.wait(file, reason, bytes: tracked[file]?.fingerprint?.size ?? 0) }
     }
 
-    /// Takes the next files to be claimed, in order. For each of them `ended` must be called.
+    /// Takes the next files to be claimed, in order. For all of them `ended` must be called.
     mutating func takeReady(_ limit: Int) -> [ReadyFile] {
         let taken = ready.prefix(limit)
         ready.removeFirst(taken.count)
@@ -156,16 +160,27 @@ struct DropTracker {
         }
     }
 
-    /// The claim of a file has ended.
-    mutating func ended(_ file: InboxFile, _ outcome: FileClaim.Outcome, now: ContinuousClock.Instant) {
-        switch outcome {
-        case .claimed:
-            tracked[file] = nil
-            notes.claimed(file)
-        case .changed(let probe):
-            if decide(file, probe, movedIn: false, now: now) { ready.append(file) }
-        case .impossible(let reason):
-            notes.wait(file, reason, bytes: tracked[file]?.fingerprint?.size ?? 0)
+    /// The claims of files have ended.
+    ///
+    /// - Returns: whether some are still to be claimed, in their old places.
+    mutating func ended(_ outcomes: [(InboxFile, FileClaim.Outcome)], now: ContinuousClock.Instant) -> Bool {
+        var delayed: [InboxFile] = []
+        for (file, outcome) in outcomes {
+            switch outcome {
+            case .claimed:
+                tracked[file] = nil
+                notes.claimed(file)
+            case .changed(let probe):
+                if decide(file, probe, movedIn: false, now: now) { ready.append(file) }
+            case .impossible(let reason):
+                notes.wait(file, reason, bytes: tracked[file]?.fingerprint?.size ?? 0)
+            case .delayed(let reason):
+                notes.wait(file, reason, bytes: tracked[file]?.fingerprint?.size ?? 0)
+                tracked[file]?.isReady = true
+                delayed.append(file)
+            }
         }
+        ready.insert(contentsOf: delayed, at: 0)
+        return !delayed.isEmpty
     }
 }

@@ -15,6 +15,9 @@ struct FileClaim {
         case changed(FileProbe)
         /// It stays where it is; the reason is for people.
         case impossible(String)
+        /// The machine is in trouble that has nothing to do with this file (no room, say): it keeps its place, and no
+        /// later file is claimed before it. The reason is for people.
+        case delayed(String)
     }
 
     private let folders: InboxFolders
@@ -37,7 +40,13 @@ struct FileClaim {
     /// Claims files, in order. When this returns, the claims are durable.
     mutating func claim(_ files: [ReadyFile]) -> [(InboxFile, Outcome)] {
         tickets = uploads.tickets()
-        let outcomes = files.map { ($0.file, claim($0.file, as: $0.fingerprint)) }
+        var outcomes: [(InboxFile, Outcome)] = []
+        var trouble: Outcome?
+        for file in files {
+            let outcome = trouble ?? claim(file.file, as: file.fingerprint)
+            if case .delayed = outcome { trouble = outcome }
+            outcomes.append((file.file, outcome))
+        }
         let claimed = outcomes.compactMap { outcome -> ImportJob? in
             if case .claimed(let job, _) = outcome.1 { job } else { nil }
         }
@@ -58,7 +67,11 @@ struct FileClaim {
     ) -> Outcome {
         let source = folders.path(file)
         let opened = Descriptor(open(source, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC))
-        guard opened.isOpen else { return .changed(FileProbe(source)) }
+        guard opened.isOpen else {
+            let code = errno
+            return [EMFILE, ENFILE, ENOMEM].contains(code)
+                ? .delayed(FileClaim.sentence(code)) : .changed(FileProbe(source))
+        }
         // Looked at again: the find may be old, and other files may stand there now.
         let probe = FileProbe(opened)
         guard case .regular(let fingerprint, let writer) = probe,
@@ -69,13 +82,14 @@ struct FileClaim {
         let id = known ?? nextID(for: file, fingerprint, now)
         let work = folders.claim(id, file.folder)
         guard mkdir(work, 0o700) == 0 || errno == EEXIST && known != nil else {
-            return .impossible("Waiting: the importer cannot make its work folder (\(reason(errno))).")
+            let code = errno
+            return FileClaim.refusal("Waiting: the importer cannot make its work folder (\(reason(code))).", code)
         }
         let target = cPath(work, file.name)
         guard FileClaim.rename(source, to: target) else {
             let code = errno
             rmdir(work)
-            return code == ENOENT ? .changed(FileProbe(source)) : .impossible(FileClaim.sentence(code))
+            return code == ENOENT ? .changed(FileProbe(source)) : FileClaim.refusal(FileClaim.sentence(code), code)
         }
         // Somebody may have put another file in its place, or a second name, before the rename.
         var (mine, there) = (stat(), stat())
@@ -123,6 +137,10 @@ struct FileClaim {
             return false
         }
         return Glibc.rename(source, target) == 0
+    }
+
+    private static func refusal(_ sentence: String, _ code: CInt) -> Outcome {
+        SystemError("claiming a file", code).isTransient ? .delayed(sentence) : .impossible(sentence)
     }
 
     private static func sentence(_ code: CInt) -> String {

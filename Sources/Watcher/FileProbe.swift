@@ -70,13 +70,20 @@ enum FileProbe: Equatable, Sendable {
         }
     }
 
-    /// Whether a file was changed or put here within the last second. One with a time of tomorrow, of a server whose
-    /// clock is wrong, is not young.
-    static func isYoung(_ path: [CChar]) -> Bool {
-        var (status, now) = (stat(), timespec())
-        guard lstat(path, &status) == 0, clock_gettime(CLOCK_REALTIME, &now) == 0 else { return false }
+    /// The time by which the ages of files are told.
+    static func clock() -> timespec {
+        var now = timespec()
+        clock_gettime(CLOCK_REALTIME, &now)
+        return now
+    }
+
+    /// Whether a file was changed or put here within so many seconds before `now`, or while the folder has been read
+    /// since. One with a time of tomorrow, of a server whose clock is wrong, was not.
+    static func isYounger(_ path: [CChar], than seconds: Double, at now: timespec) -> Bool {
+        var status = stat()
+        guard lstat(path, &status) == 0 else { return false }
         let nanoseconds = (now.tv_sec - status.st_ctim.tv_sec) * 1_000_000_000 + now.tv_nsec - status.st_ctim.tv_nsec
-        return (0..<1_000_000_000).contains(nanoseconds)
+        return (-1_000_000_000..<Int(seconds * 1e9)).contains(nanoseconds)
     }
 
     /// A read lease is granted only while nobody has the file open for writing. It is given back at once.

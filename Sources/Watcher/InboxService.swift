@@ -30,11 +30,15 @@ package actor InboxService: Service {
     private nonisolated let mailbox = Mailbox<Message>()
     private var tracker: DropTracker
     private var database = DatabaseAvailability()
+    /// Since when nobody needs to be told that events are lost.
+    private var toldLost: ContinuousClock.Instant?
     /// Claimed, but not recorded yet because the database went away in between.
     private var unrecorded: [(job: ImportJob, bytes: Int)] = []
 
     /// How many files are claimed before their rows are made.
     private static let batch = 256
+    /// More than a tick of the kernel's clock, by which the times of files are told.
+    private static let tickSeconds = 0.02
 
     /// - Parameters:
     ///   - conninfo: the database, as libpq takes it. The service opens two connections to it.
@@ -119,31 +123,33 @@ package actor InboxService: Service {
             folders: folders, inbox: inbox, outbox: outbox, session: session,
             commandWork: options.commandWorkFolder ?? "\(options.outbox)/.work", logger: logger)
         var claims = FileClaim(folders: folders, inbox: inbox)
-        var nextScan = ContinuousClock.now
-        /// Whether the next scan is for files that can have no event any more.
-        var scansAll = true
+        // Before any event is looked at: what came earlier has none.
+        var nextScan = try await scanAll(&lock, inbox)
         var nextRecovery = ContinuousClock.now
+        /// Set while files could not be claimed.
+        var nextClaim: ContinuousClock.Instant?
         /// Which state of the inbox the overview knows.
         var toldVersion = -1
         /// Set while there is anything that could be cancelled.
         var nextCancelCheck: ContinuousClock.Instant?
         while !Task.isCancelled {
-            let due = [nextScan, database.nextTry ?? nextRecovery, tracker.nextCheck, nextCancelCheck]
+            let due = [nextScan, database.nextTry ?? nextRecovery, tracker.nextCheck, nextClaim, nextCancelCheck]
                 .compactMap(\.self).min()
+            var hasScannedAll = false
             for message in await mailbox.take(until: due) {
                 switch message {
                 case .stop: return
                 case .event(.rescan(let reason)):
-                    logger.notice("looking at the whole inbox", metadata: ["inbox.reason": "\(reason.rawValue)"])
-                    (nextScan, scansAll) = (.now, true)
+                    // Here and not later: the events before tell of earlier files, those behind of later ones.
+                    guard !hasScannedAll else { continue }
+                    tell(reason)
+                    nextScan = try await scanAll(&lock, inbox)
+                    hasScannedAll = true
                 case .event(let event): look(event)
                 }
             }
             if nextScan <= .now {
-                try keep(&lock, inbox)
-                let hasYoung = tracker.scan(now: .now, leavingYoung: !scansAll)
-                nextScan = .now + .seconds(hasYoung ? min(1, options.scanSeconds) : options.scanSeconds)
-                scansAll = false
+                nextScan = try scan(&lock, inbox, leavingYounger: 1)
             } else {
                 tracker.recheck(now: .now)
             }
@@ -151,7 +157,7 @@ package actor InboxService: Service {
                 // Drops of an earlier run come before any new claim.
                 if try await recover(recovery) { nextRecovery = .now + .seconds(options.recoverySeconds) }
             }
-            try await claim(&claims)
+            nextClaim = try await claim(&claims) ? nil : .now + .seconds(1)
             if tracker.notesVersion != toldVersion {
                 toldVersion = tracker.notesVersion
                 keeper.changed(tracker.inboxNotes)
@@ -160,6 +166,32 @@ package actor InboxService: Service {
                 nextCancelCheck = await cancelRequested(inbox) ? .now + .milliseconds(500) : nil
             }
         }
+    }
+
+    /// Looks for files that can have no event any more. What comes meanwhile has one.
+    ///
+    /// - Returns: when to look again.
+    private func scanAll(_ lock: inout Descriptor, _ inbox: UUID) async throws -> ContinuousClock.Instant {
+        // Whatever was there before the watch, or came when events were lost, is now older than a tick.
+        try? await Task.sleep(for: .seconds(InboxService.tickSeconds))
+        return try scan(&lock, inbox, leavingYounger: InboxService.tickSeconds)
+    }
+
+    private func scan(
+        _ lock: inout Descriptor, _ inbox: UUID, leavingYounger seconds: Double
+    ) throws -> ContinuousClock.Instant {
+        try keep(&lock, inbox)
+        let hasYoung = tracker.scan(now: .now, leavingYounger: seconds)
+        return .now + .seconds(hasYoung ? min(1, options.scanSeconds) : options.scanSeconds)
+    }
+
+    /// Events are lost by the hundred when they are: one warning a minute is enough.
+    private func tell(_ reason: InboxWatch.Reason) {
+        let isNews = toldLost.map { $0 + .seconds(60) < .now } ?? true
+        logger.log(
+            level: isNews ? .warning : .debug, "looking at the whole inbox",
+            metadata: ["inbox.reason": "\(reason.rawValue)"])
+        if isNews { toldLost = .now }
     }
 
     private func look(_ event: InboxWatch.Event) {
@@ -206,16 +238,21 @@ package actor InboxService: Service {
     }
 
     /// Claims what is ready and records it, as long as the database answers.
-    private func claim(_ claims: inout FileClaim) async throws {
-        while tracker.hasReady || !unrecorded.isEmpty {
-            guard database.isDue, !database.isNew else { return tracker.hold(database.reason) }
+    ///
+    /// - Returns: false when the machine is in trouble, and the rest is to be claimed a little later.
+    private func claim(_ claims: inout FileClaim) async throws -> Bool {
+        var hasDelayed = false
+        while !hasDelayed, tracker.hasReady || !unrecorded.isEmpty {
+            guard database.isDue, !database.isNew else {
+                tracker.hold(database.reason)
+                return true
+            }
             do {
                 try await check()
                 if unrecorded.isEmpty {
-                    for (file, outcome) in claims.claim(tracker.takeReady(InboxService.batch)) {
-                        tracker.ended(file, outcome, now: .now)
-                        if case .claimed(let job, let bytes) = outcome { unrecorded.append((job, bytes)) }
-                    }
+                    let outcomes = claims.claim(tracker.takeReady(InboxService.batch))
+                    hasDelayed = tracker.ended(outcomes, now: .now)
+                    for case (_, .claimed(let job, let bytes)) in outcomes { unrecorded.append((job, bytes)) }
                 }
                 try await record(unrecorded)
                 database.came(logger)
@@ -223,12 +260,13 @@ package actor InboxService: Service {
                 unrecorded = []
                 await queue.add(recorded)
             } catch is CancellationError {
-                return
+                return true
             } catch {
                 away(error)
-                return
+                return true
             }
         }
+        return !hasDelayed
     }
 
     /// Nothing is claimed while the database is away. A connection that died in the meantime is replaced first.
@@ -272,5 +310,21 @@ package actor InboxService: Service {
     private func away(_ error: any Error) {
         database.went(error, logger)
         tracker.hold(database.reason)
+        for (job, bytes) in unrecorded { tellWaiting(job, bytes) }
+    }
+
+    /// A file that is claimed already has nobody else to tell why it is not imported.
+    private func tellWaiting(_ job: ImportJob, _ bytes: Int) {
+        var progress = ImportProgress(
+            id: job.id, file: job.file, dryRun: job.dryRun, state: .waiting, message: database.reason,
+            receivedAt: job.receivedAt)
+        progress.bytes.total = bytes
+        progress.updatedAt = Date()
+        do {
+            try ProgressFile(outbox, file: job.file, id: job.id, dryRun: job.dryRun).write(progress)
+        } catch {
+            logger.warning(
+                "a progress file could not be written", metadata: ["import.id": "\(job.id)", "error": "\(error)"])
+        }
     }
 }

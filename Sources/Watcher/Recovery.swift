@@ -17,7 +17,7 @@ internal import Postgres
 /// | file in the outbox, or in the inbox again | queued | queued from there |
 /// | no file | queued | queued, and so ended as `file_missing` |
 /// | any | ended, not filed | filed away |
-/// | empty work folder | none, or filed | removed |
+/// | work folder without the file | none, or filed | removed |
 struct Recovery {
     private let folders: InboxFolders
     private let inbox: UUID
@@ -70,18 +70,17 @@ struct Recovery {
     /// Makes the rows of files that were claimed and not recorded; removes work folders that are left over.
     private func recordClaims(_ works: [ImportID: WorkFolders.Work]) async throws {
         for (id, work) in works.sorted(by: { $0.key < $1.key }) {
-            let isKnown = try await session.run { [inbox] connection in
+            let isNeeded = try await session.run { [inbox] connection in
                 let store = ImportStore(connection)
-                if try store.exists(id) { return true }
+                if let isFiled = try store.isFiled(id) { return !isFiled }
                 guard let file = work.file else { return false }
                 try store.insert(
                     id, inbox: inbox, file: file, dryRun: work.folder == .preview,
                     bytes: size(cPath(work.path, file)), receivedAt: id.time)
                 return true
             }
-            if !isKnown { WorkFolders(folders: folders).remove(work) }
+            if !isNeeded { WorkFolders(folders: folders).remove(work) }
         }
-        // The folders of what is filed are removed before their rows are marked, so there are none of those.
     }
 
     /// Removes the tickets of uploads that have become imports, or whose files were taken out of the inbox by hand.

@@ -41,6 +41,18 @@ import Testing
         }
     }
 
+    /// A process that slept through the end of its import, which another one took over, tells nothing old.
+    @Test func anEndIsNeverTakenBack() async throws {
+        try await with { outbox in
+            let id = ImportID.mint()
+            let file = ProgressFile(outbox, file: name, id: id, dryRun: false)
+            try file.write(progress(id, .completed, percent: 100))
+            try file.write(progress(id, .running, percent: 56))
+            #expect(outbox.progress(id)?.state == .completed)
+            #expect(try pointer(outbox)?.state == .completed)
+        }
+    }
+
     @Test func anOlderImportDoesNotTakeThePointer() async throws {
         try await with { outbox in
             let older = ImportID.mint(at: Date(timeIntervalSince1970: 1_000_000))

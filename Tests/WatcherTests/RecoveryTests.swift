@@ -116,6 +116,23 @@ extension OneWatch {
             }
         }
 
+        /// A folder that could not be removed when its import was filed away.
+        @Test func theWorkFolderOfAFiledImportIsRemoved() async throws {
+            try await RunningInbox.with { inbox in
+                let file = InboxFile(.drops, FileName("a.csv"))
+                try await inbox.run { _ in
+                    try dropFile(inbox.folders, file)
+                    try await inbox.wait(file, .completed)
+                }
+                let id = try #require(inbox.pointer(file)?.importID)
+                let left = inbox.folders.claim(id, .drops)
+                try makeFolder("\(left)/results")
+                try await inbox.run { _ in
+                    #expect(await eventually { access(left, F_OK) != 0 })
+                }
+            }
+        }
+
         @Test func leftoversAreRemovedAndOthersAreNot() async throws {
             try await RunningInbox.with { inbox in
                 let empty = inbox.folders.claim(.mint(), .drops)

@@ -22,7 +22,7 @@ package struct ProgressFile: Sendable {
 
     /// - Parameter durable: for ends: the bytes are on disk before the names are.
     package func write(_ progress: ImportProgress, durable: Bool = false) throws {
-        let progress = continued(progress)
+        guard let progress = continued(progress) else { return }
         let json = try progress.json(pretty: true) + Data("\n".utf8)
         let pointer = outbox.pointer(file, id: id, dryRun: dryRun)
         let second = temporaryName("\(outbox.path)/.\(id?.description ?? "waiting")")
@@ -64,10 +64,13 @@ package struct ProgressFile: Sendable {
 
     /// What was shown before is not taken back: the percentage of an import that starts again after a crash stays, and
     /// a waiting file remembers whose pointer it replaces.
-    private func continued(_ progress: ImportProgress) -> ImportProgress {
+    ///
+    /// - Returns: nil when an end is there already, which another process wrote while this one slept.
+    private func continued(_ progress: ImportProgress) -> ImportProgress? {
         var progress = progress
         if let id {
-            if !progress.state.isEnd, let before = outbox.progress(id), !before.state.isEnd {
+            if !progress.state.isEnd, let before = outbox.progress(id) {
+                if before.state.isEnd { return nil }
                 progress.percent = max(progress.percent, before.percent)
             }
         } else if let pointer = outbox.pointer(file, id: nil, dryRun: dryRun), let there = readProgress(pointer) {
