@@ -41,6 +41,7 @@ test: prepare-test ## all tests, the pages in a browser included
 try: prepare-test build ## every way of deploy/ on clean systems, and what the program weighs; as root, minutes
 	@command -v debootstrap > /dev/null || apt-get -qq install -y --no-install-recommends debootstrap
 	@Tests/Deploy/weight "$$(swift build $(RELEASE) --show-bin-path)/product-importer"
+	@Tests/Deploy/watchers "$$(swift build $(RELEASE) --show-bin-path)/product-importer" 20000
 	@Tests/Deploy/run "$$(swift build $(RELEASE) --show-bin-path)/product-importer"
 
 # Where things go: make install DESTDIR=/tmp/root PREFIX=/usr. Build first, as an ordinary user: make build.
