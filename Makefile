@@ -42,9 +42,11 @@ test: prepare-test ## all tests, the pages in a browser included
 	@Tests/Faults/run "$$(swift build --show-bin-path)/product-importer" quick
 
 try: prepare-test build ## every way of deploy/ on clean systems, and what the program weighs; as root, minutes
-	@command -v debootstrap > /dev/null || apt-get -qq install -y --no-install-recommends debootstrap
+	@{ command -v debootstrap && command -v buildah; } > /dev/null || apt-get -qq install -y --no-install-recommends debootstrap buildah
 	@Tests/Deploy/weight "$$(swift build $(RELEASE) --show-bin-path)/product-importer"
+	@Tests/Deploy/watchers "$$(swift build $(RELEASE) --show-bin-path)/product-importer" 20000
 	@Tests/Deploy/run "$$(swift build $(RELEASE) --show-bin-path)/product-importer"
+	@Tests/Deploy/container "$$(swift build $(RELEASE) --show-bin-path)/product-importer"
 
 # Where things go: make install DESTDIR=/tmp/root PREFIX=/usr. Build first, as an ordinary user: make build.
 PREFIX ?= /usr/local
