@@ -34,8 +34,8 @@ FAILING = {"renameat2", "rename", "fsync", "syncfs", "mkdir", "openat", "write",
 
 
 def numbers(count):
-    """Each in the long part; a few in the quick one."""
-    return range(1, count + 1) if IS_SOAK else sorted({1, (count + 1) // 2})
+    """Each in the long part; the first in the quick one."""
+    return range(1, count + 1) if IS_SOAK else (1,)
 
 
 def drop(world):
