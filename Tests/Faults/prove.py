@@ -61,9 +61,14 @@ def run(tests, answers):
     answers.put((output.getvalue(), result.testsRun, len(result.failures) + len(result.errors), len(result.skipped)))
 
 
+def interrupted(*_):
+    # The one exception that the test runner does not take for a test's own.
+    raise KeyboardInterrupt
+
+
 def main():
     # What a test starts ends with it also when it is interrupted: here and in the processes that are made here.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    signal.signal(signal.SIGTERM, interrupted)
     began = time.monotonic()
     waiting = list(classes(sys.argv[1:]).values())
     context = multiprocessing.get_context("fork")
@@ -91,10 +96,14 @@ def main():
             if process.is_alive():
                 process.terminate()
             process.join(20)
+            process.kill()
     print(f"Faults ({os.environ.get('FAULTS_PART', 'quick')}): {numbers[0]} tests in {time.monotonic() - began:.0f} s, "
           f"{numbers[1]} failed, {numbers[2]} skipped")
     sys.exit(1 if numbers[1] else 0)
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -70,8 +70,10 @@ def run(test, cases, body, make_world=World, workers=WORKERS):
                 results.append(answer[1])
     finally:
         for process in processes:
-            process.join(5)
-            process.terminate()
+            if open_ends:
+                process.terminate()
+            process.join(20)
+            process.kill()
     if failures:
         test.fail(f"{len(failures)} of {len(cases)} cases failed:\n" + "\n=====\n".join(failures))
     return results

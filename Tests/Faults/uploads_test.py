@@ -77,6 +77,8 @@ X11Forwarding no
         self.process = subprocess.Popen(
             ["/usr/sbin/sshd", "-D", "-e", "-f", f"{self.folder}/config"], stdin=subprocess.DEVNULL, stdout=self.log,
             stderr=self.log, start_new_session=True)
+        # It ends with the world also when a test is interrupted.
+        world.processes.append(self.process)
         wait(self.listens, "sshd listens", 10)
 
     def listens(self):

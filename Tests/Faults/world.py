@@ -80,10 +80,12 @@ class ProgressReader(threading.Thread):
             if is_end != (progress["percent"] == 100):
                 self.problems.append(f"{path}: {progress['state']} at {progress['percent']} %")
             identity = progress["id"]
-            if identity and self._ended.get(identity, progress["state"]) != progress["state"]:
-                self.problems.append(f"{path}: {self._ended[identity]}, then {progress['state']}")
+            # In each file by itself: the one of the name is replaced a moment after the one of the import.
+            before = self._ended.get((path, identity), progress["state"])
+            if identity and before != progress["state"]:
+                self.problems.append(f"{path}: {before}, then {progress['state']}")
             if identity and is_end:
-                self._ended[identity] = progress["state"]
+                self._ended[path, identity] = progress["state"]
         except (ValueError, KeyError) as error:
             self.problems.append(f"{path}: {error}: {data[:200]!r}")
 
