@@ -6,8 +6,11 @@ import threading
 
 
 class CommitCutter:
-    """Relays to a server's Unix socket. Once armed, the next COMMIT of a transaction that wrote an import's end goes
-    through; its answer does not, and the connection is cut."""
+    """Relays to a server's Unix socket. Once armed, the next COMMIT of one kind of connection goes through; its answer
+    does not, and the connection is cut.
+
+    Statements are prepared, so their text goes over a connection once: it tells what the connection is for.
+    """
 
     def __init__(self, target):
         self.target = target
@@ -20,7 +23,7 @@ class CommitCutter:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def arm(self, needle, times=1, after=True):
-        """needle: what must have gone over the connection before. after: whether the server gets the COMMIT."""
+        """needle: a statement that the connection has prepared. after: whether the server gets the COMMIT."""
         with self._lock:
             self._armed, self._needle, self._after = times, needle, after
 
@@ -68,8 +71,6 @@ class CommitCutter:
                         if not self._after:
                             server.shutdown(socket.SHUT_RDWR)
                             break
-                    if b"COMMIT\0" in data:
-                        state["seen"] = b""
                 server.sendall(data)
         except OSError:
             pass
