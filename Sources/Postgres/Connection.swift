@@ -87,13 +87,16 @@ package final class Connection {
 
     package var isBroken: Bool { PQstatus(handle) != CONNECTION_OK }
     /// Whether the connection is broken, also when the server closed it while nobody used it. Never blocks.
-    func hasEnded() -> Bool {
+    func hasEnded() -> Bool { Connection.hasEnded(handle, waiting: 0) }
+
+    /// - Parameter milliseconds: how long to wait for the end of the stream.
+    static func hasEnded(_ handle: OpaquePointer, waiting milliseconds: CInt) -> Bool {
         var descriptor = pollfd(fd: PQsocket(handle), events: Int16(POLLIN), revents: 0)
         // The server's farewell and the end of the stream may come one after the other.
-        while !isBroken, poll(&descriptor, 1, 0) > 0 {
+        while PQstatus(handle) == CONNECTION_OK, poll(&descriptor, 1, milliseconds) > 0 {
             guard PQconsumeInput(handle) == 1 else { return true }
         }
-        return isBroken
+        return PQstatus(handle) != CONNECTION_OK
     }
 
     package var isInTransaction: Bool { PQtransactionStatus(handle) != PQTRANS_IDLE }

@@ -60,9 +60,12 @@ extension PostgresError {
             guard let result, let text = PQresultErrorField(result, code) else { return nil }
             return String(cString: text)
         }
-        let broken = connection.map { PQstatus($0) != CONNECTION_OK } ?? true
         let fallback = connection.flatMap { PQerrorMessage($0) }.map { String(cString: $0) } ?? "no connection"
-        let state = field(CLIBPQ_DIAG_SQLSTATE) ?? (broken ? "08006" : "XX000")
+        // An error without a state is libpq's own, and it may tell of a write that failed before it has read the end of
+        // the stream: the connection then still looks well. The end is there already, or a moment away.
+        let state =
+            field(CLIBPQ_DIAG_SQLSTATE)
+            ?? (connection.map { Connection.hasEnded($0, waiting: 1000) } ?? true ? "08006" : "XX000")
         self.init(
             sqlState: state,
             message: field(CLIBPQ_DIAG_MESSAGE) ?? PostgresError.oneLine(fallback),

@@ -140,6 +140,24 @@ import TestSupport
         }
     }
 
+    /// libpq then tells of the write that failed, before it has read the end of the stream: the connection looks well.
+    @Test(arguments: [10, 100_000])
+    func aServerThatCrashedBetweenTwoStatementsIsABrokenConnection(bytes: Int) async throws {
+        try await withTemporaryFolder { folder in
+            let (die, died) = (WireServer.Signal(), WireServer.Signal())
+            let server = try WireServer.crashing(folder: folder, when: die, then: died)
+            let error = try await postgresError {
+                try await Session(server.conninfo).run { connection in
+                    die.send()
+                    died.wait()
+                    defer { #expect(connection.isBroken) }
+                    try connection.query("SELECT \(String(repeating: "x", count: bytes))")
+                }
+            }
+            #expect(error.sqlState == "08006", "\(error.debugDescription)")
+        }
+    }
+
     @Test func aConnectionWithAnOpenTransactionIsNeverHandedOn() async throws {
         try await TestDatabase.with(migrated: false) { database in
             let session = Session(database.conninfo)

@@ -25,15 +25,39 @@ final class WireServer: Sendable {
     deinit { shutdown(listener, CInt(SHUT_RDWR)) }
 
     /// A server that refuses every client with this error.
-    static func refusing(folder: String, sqlState: String, message: String) throws -> WireServer {
+    static func refusing(folder: String, sqlState: String, message text: String) throws -> WireServer {
         try WireServer(folder: folder) { client in
             _ = receive(client)
-            var answer: [UInt8] = []
-            for field in ["SFATAL", "VFATAL", "C\(sqlState)", "M\(message)"] { answer += Array(field.utf8) + [0] }
-            answer.append(0)
-            let length = withUnsafeBytes(of: UInt32(answer.count + 4).bigEndian) { Array($0) }
-            send([UInt8(ascii: "E")] + length + answer, to: client)
+            send(message("E", "SFATAL", "VFATAL", "C\(sqlState)", "M\(text)", ""), to: client)
         }
+    }
+
+    /// A server that lets every client in, and dies while the client does nothing, with the words of a crash.
+    static func crashing(folder: String, when die: Signal, then died: Signal) throws -> WireServer {
+        try WireServer(folder: folder) { client in
+            _ = receive(client)
+            send([UInt8(ascii: "R"), 0, 0, 0, 8, 0, 0, 0, 0], to: client)
+            send(message("S", "server_encoding", "UTF8") + message("S", "client_encoding", "UTF8"), to: client)
+            send([UInt8(ascii: "Z"), 0, 0, 0, 5, UInt8(ascii: "I")], to: client)
+            die.wait()
+            send(message("N", "SWARNING", "VWARNING", "C57P02", "Mterminating connection", ""), to: client)
+            shutdown(client, CInt(SHUT_RDWR))
+            died.send()
+        }
+    }
+
+    /// Something that happens once, for threads to wait for.
+    final class Signal: Sendable {
+        private let hasHappened = Atomic(false)
+        func send() { hasHappened.store(true, ordering: .releasing) }
+        func wait() { while !hasHappened.load(ordering: .acquiring) { usleep(1000) } }
+    }
+
+    /// A message of the protocol: its letter, its length, and fields that end with a zero byte.
+    private static func message(_ type: Unicode.Scalar, _ fields: String...) -> [UInt8] {
+        let body: [UInt8] = fields.flatMap { Array($0.utf8) + [0] }
+        let length = withUnsafeBytes(of: UInt32(body.count + 4).bigEndian) { Array($0) }
+        return [UInt8(ascii: type)] + length + body
     }
 
     enum Cut: Sendable { case beforeCommit, afterCommit }
