@@ -10,6 +10,7 @@ import oracle
 import side_by_side
 import tracing
 from cluster import wait
+from tally import tell
 from world import IS_SOAK
 
 # How many calls of each kind each thread makes while the drops of `drop` are imported, as strace counts them; a few
@@ -48,7 +49,7 @@ def drop(world):
     world.drop(model.rows(world.random, 20, 200, f"preview {number}"), dry_run=True)
 
 
-class Calls(unittest.TestCase):
+class KilledAtCalls(unittest.TestCase):
     def finish(self, world):
         world.let_leases_run_out()
         watcher = world.start()
@@ -79,23 +80,6 @@ class Calls(unittest.TestCase):
         self.finish(world)
         return call, was_reached
 
-    def fail_at(self, world, case):
-        """One call of one thread fails; the program goes on, and all heals by itself."""
-        thread, call, number, error = case
-        log = len(world.log())
-        watcher = world.start()
-        wait(lambda: "watching" in world.log()[log:], "the watcher watches", 30)
-        tracer = tracing.Tracer(watcher.pid, thread, call, f"error={error}:when={number}")
-        try:
-            drop(world)
-            # A file that cannot be opened is not ready, and others may be before it is.
-            oracle.check(self, world, settle=75, patience=40, any_order=(thread, call) == ("inbox", "openat"))
-            self.assertIsNone(watcher.poll(), "the watcher ended")
-        finally:
-            world._end(watcher)
-            tracer.stop()
-        return call, error
-
     def start_and_kill(self, world, case):
         """Killed at a call of a watcher that has just started, with work of every kind left behind for it."""
         call, number = case
@@ -123,8 +107,8 @@ class Calls(unittest.TestCase):
     def tell(self, what, results):
         counts = collections.Counter(call for call, was_reached in results if was_reached)
         missed = sum(1 for _, was_reached in results if not was_reached)
-        print(f"\n  {what}: {sum(counts.values())} ({', '.join(f'{call} {n}' for call, n in sorted(counts.items()))}), "
-              f"{missed} calls not reached: nothing broken", flush=True)
+        tell(f"{what}: {sum(counts.values())} ({', '.join(f'{call} {n}' for call, n in sorted(counts.items()))}), "
+             f"{missed} calls not reached: nothing broken")
 
     def test_kill_at_each_call(self):
         cases = [(thread, call, number) for thread, calls in CALLS.items() for call, count in calls.items()
@@ -139,13 +123,32 @@ class Calls(unittest.TestCase):
         cases = [(call, number) for call, count in counts.items() for number in numbers(count)]
         self.tell("killed at a call of a start", side_by_side.run(self, cases, self.start_and_kill))
 
+
+class FailingCalls(unittest.TestCase):
+    def fail_at(self, world, case):
+        """One call of one thread fails; the program goes on, and all heals by itself."""
+        thread, call, number, error = case
+        log = len(world.log())
+        watcher = world.start()
+        wait(lambda: "watching" in world.log()[log:], "the watcher watches", 30)
+        tracer = tracing.Tracer(watcher.pid, thread, call, f"error={error}:when={number}")
+        try:
+            drop(world)
+            # A file that cannot be opened is not ready, and others may be before it is.
+            oracle.check(self, world, settle=75, patience=40, any_order=(thread, call) == ("inbox", "openat"))
+            self.assertIsNone(watcher.poll(), "the watcher ended")
+        finally:
+            world._end(watcher)
+            tracer.stop()
+        return call, error
+
     def test_error_at_each_call(self):
         cases = [(thread, call, number, error) for thread, calls in CALLS.items() for call, count in calls.items()
                  if call in FAILING for number in numbers(count) for error in ERRORS]
         if not IS_SOAK:
             cases = [case for index, case in enumerate(cases) if index % 5 == 0]
         counts = collections.Counter(error for _, error in side_by_side.run(self, cases, self.fail_at, workers=8))
-        print(f"\n  calls that failed: {dict(counts)}: nothing broken", flush=True)
+        tell(f"calls that failed: {dict(counts)}: nothing broken")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import urllib.request
 import model
 import oracle
 from cluster import wait
+from tally import tell
 from world import IS_SOAK, RECORDS, World
 
 
@@ -56,7 +57,7 @@ class Cancel(unittest.TestCase):
                         self.assertIn(post(f"{world.url}/api/imports/{identity}/cancel"), (409,))
                 oracle.check(self, world)
             self.assertGreater(cancelled, 0)
-            print(f"\n  {cancelled} imports cancelled through the API: nothing broken", flush=True)
+            tell(f"{cancelled} imports cancelled through the API: nothing broken")
 
     def test_by_ctrl_c(self):
         """Ctrl-C in `import`: the products are as before, and the file stays where it is."""
@@ -82,7 +83,7 @@ class Cancel(unittest.TestCase):
             self.assertGreater(interrupted, 0)
             self.assertEqual(world.value("SELECT count(*) FROM imports WHERE state = 'queued' OR filed_at IS NULL"), "0")
             self.assertEqual(oracle.left_over(world, True), [])
-            print(f"\n  {interrupted} times Ctrl-C: nothing broken", flush=True)
+            tell(f"{interrupted} times Ctrl-C: nothing broken")
 
     def test_killed_import_command(self):
         """SIGKILL of `import`: nothing is applied or all is; the watcher files away what is left."""

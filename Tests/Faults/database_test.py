@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import time
 import unittest
@@ -12,6 +13,7 @@ import model
 import oracle
 from cluster import Cluster, wait
 from proxy import CommitCutter, unix_socket
+from tally import tell
 from world import IS_SOAK, RECORDS, World
 
 
@@ -52,7 +54,7 @@ class DatabaseAway(unittest.TestCase):
                 time.sleep(0.2)
                 self.cluster.start()
                 oracle.check(self, world)
-            print(f"\n  PostgreSQL stopped at {points} points of a load: nothing broken", flush=True)
+            tell(f"PostgreSQL stopped at {points} points of a load: nothing broken")
 
     def test_away_at_the_start(self):
         with World(self.cluster) as world:
@@ -103,7 +105,23 @@ class DatabaseAway(unittest.TestCase):
                         "WHERE datname = current_database() AND pid <> pg_backend_pid()"))
                 oracle.check(self, world)
             self.assertGreater(ended, 0)
-            print(f"\n  {ended} backends terminated: nothing broken", flush=True)
+            tell(f"{ended} backends terminated: nothing broken")
+
+    def test_a_backend_is_killed(self):
+        """SIGKILL of one session of ours: the server throws all others out with a warning and starts again."""
+        with World(self.cluster) as world:
+            world.start()
+            killed = 0
+            for round in range(20 if IS_SOAK else 4):
+                world.drop(model.sequence(0, RECORDS, f"v{round}"))
+                time.sleep(0.1 + world.random.uniform(0, 1))
+                for (pid,) in world.sql("SELECT pid FROM pg_stat_activity WHERE datname = current_database() "
+                                        "AND pid <> pg_backend_pid() ORDER BY random() LIMIT 1"):
+                    os.kill(int(pid), signal.SIGKILL)
+                    killed += 1
+                oracle.check(self, world)
+            self.assertGreater(killed, 0)
+            tell(f"{killed} backends killed, which took all others with them: nothing broken")
 
     def test_lost_answer_to_commit(self):
         """The COMMIT takes effect and its answer is lost: applied once. It does not arrive: applied all the same."""
@@ -123,7 +141,7 @@ class DatabaseAway(unittest.TestCase):
                         oracle.check(self, world)
             cutter.arm(b"", 0)
             self.assertGreaterEqual(cutter.cuts, 4)
-            print(f"\n  {cutter.cuts} answers to COMMIT lost: nothing broken", flush=True)
+            tell(f"{cutter.cuts} answers to COMMIT lost: nothing broken")
 
     def test_wrong_password(self):
         """A wrong password is waited for as well: a person mends it on the server."""

@@ -13,6 +13,7 @@ import oracle
 import side_by_side
 import tracing
 from cluster import wait
+from tally import tell
 from world import IS_SOAK, RECORDS, World
 
 
@@ -99,7 +100,7 @@ class TwoFileSystems(unittest.TestCase):
             # The world's own folder is on the first file system, its outbox on the second.
             results = side_by_side.run(
                 self, cases, self.kill_at, make_world=lambda: World(outbox=tempfile.mkdtemp(dir=disk)))
-        print(f"\n  killed {sum(results)} times while copying between file systems: nothing broken", flush=True)
+        tell(f"killed {sum(results)} times while copying between file systems: nothing broken")
 
     def kill_at(self, world, case):
         call, number = case

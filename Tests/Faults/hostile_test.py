@@ -13,6 +13,7 @@ import zipfile
 import model
 import oracle
 from cluster import wait
+from tally import tell
 from world import IS_SOAK, RECORDS, World
 
 # Anonymous memory of the program, in MiB: it must not grow with what is dropped.
@@ -146,8 +147,8 @@ class HostileDrops(unittest.TestCase):
             most = memory.stop()
             self.assertLess(most, MEMORY, "MiB of memory")
             self.assertIsNone(watcher.poll())
-            print(f"\n  a quoted field of {size >> 20} MiB: {most} MiB of memory at most; then a small file in "
-                  f"{awake:.2f} s", flush=True)
+            tell(f"a quoted field of {size >> 20} MiB: {most} MiB of memory at most; then a small file in "
+                 f"{awake:.2f} s")
 
     def test_growing_while_it_lies_there(self):
         """Written to all the time for three seconds, in pieces that end in whole lines: taken once, whole."""

@@ -7,6 +7,7 @@ import unittest
 import model
 import oracle
 import side_by_side
+from tally import tell
 from world import IS_SOAK, MAXIMUM_KILLS, RECORDS, SEED
 
 KILLS = int(os.environ.get("FAULTS_KILLS", "1000" if IS_SOAK else "12"))
@@ -36,7 +37,7 @@ class RandomKills(unittest.TestCase):
         parts = min(side_by_side.WORKERS, kills // 2)
         results = side_by_side.run(self, [(part, -(-kills // parts)) for part in range(parts)], one)
         total = [sum(numbers) for numbers in zip(*results)]
-        print(f"\n  {total[0]} kills over {total[1]} {what}, {total[2]} progress files read: nothing broken", flush=True)
+        tell(f"{total[0]} kills over {total[1]} {what}, {total[2]} progress files read: nothing broken")
 
     def test_small_files(self):
         self.in_parts("small drops", KILLS * 9 // 10, self.small_files)

@@ -9,6 +9,7 @@ import time
 import unittest
 
 import cluster
+import tally
 import world
 
 JOBS = int(os.environ.get("FAULTS_JOBS", "3"))
@@ -73,7 +74,7 @@ def main():
     waiting = list(classes(sys.argv[1:]).values())
     context = multiprocessing.get_context("fork")
     answers = context.SimpleQueue()
-    running, numbers = [], [0, 0, 0]
+    running, numbers, shown = [], [0, 0, 0], []
     ended = 0
     count = len(waiting)
     try:
@@ -90,6 +91,7 @@ def main():
             text, *more = answers.get()
             ended += 1
             numbers = [a + b for a, b in zip(numbers, more)]
+            shown += tally.lines(text)
             print(text, flush=True)
     finally:
         for process in running:
@@ -97,6 +99,7 @@ def main():
                 process.terminate()
             process.join(20)
             process.kill()
+    print("\n".join(shown) + "\n")
     print(f"Faults ({os.environ.get('FAULTS_PART', 'quick')}): {numbers[0]} tests in {time.monotonic() - began:.0f} s, "
           f"{numbers[1]} failed, {numbers[2]} skipped")
     sys.exit(1 if numbers[1] else 0)

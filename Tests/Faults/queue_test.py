@@ -8,6 +8,7 @@ import unittest
 
 import oracle
 from cluster import wait
+from tally import tell
 from world import IS_SOAK, World
 
 LIMIT = "/proc/sys/fs/inotify/max_queued_events"
@@ -40,7 +41,7 @@ class Overflow(unittest.TestCase):
                 warnings = [line for line in world.log().splitlines() if " warning " in line]
                 self.assertEqual(len(warnings), 1, warnings[:5])
                 self.assertIn("more happened than the kernel could note", warnings[0])
-                print(f"\n  {count} files over a queue of 16, one warning: nothing broken", flush=True)
+                tell(f"{count} files over a queue of 16, one warning: nothing broken")
         finally:
             with open(LIMIT, "w") as file:
                 file.write(before)
@@ -55,8 +56,8 @@ class Stopped(unittest.TestCase):
             began = time.monotonic()
             watcher = world.start()
             oracle.check(self, world, settle=600)
-            print(f"\n  {count} files dropped while stopped: imported within {time.monotonic() - began:.1f} s, "
-                  "nothing broken", flush=True)
+            tell(f"{count} files dropped while stopped: imported within {time.monotonic() - began:.1f} s, "
+                 "nothing broken")
             self.assertIsNone(watcher.poll())
 
 

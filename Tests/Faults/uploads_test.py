@@ -216,6 +216,52 @@ class SFTP(Upload):
         oracle.check(self, self.world)
 
 
+class AsyncSSH(Upload):
+    """The same server, and a program that has the library asyncssh for its client."""
+
+    PYTHON = os.path.abspath(f"{os.path.dirname(__file__)}/../../.build/python/bin/python")
+
+    setUp = SFTP.setUp
+
+    def start(self, deed, path, name):
+        if not os.path.exists(self.PYTHON):
+            self.skipTest("LOUD: needs asyncssh, which `scripts/prepare test` puts into .build/python")
+        return subprocess.Popen(
+            [self.PYTHON, f"{os.path.dirname(os.path.abspath(__file__))}/asyncssh_client.py", str(self.server.port),
+             self.server.user, f"{self.server.folder}/user", deed, path, f"/inbox/{name}"],
+            stdin=subprocess.DEVNULL, start_new_session=True)
+
+    def run_client(self, deed, path, name):
+        self.assertEqual(self.start(deed, path, name).wait(timeout=60), 0, deed)
+
+    def test_whole(self):
+        for number in range(3):
+            path = self.local_file(self.world, large(number))
+            self.run_client("put", path, f"whole-{number}.csv")
+            self.expect(self.world, large(number), f"whole-{number}.csv")
+            oracle.check(self, self.world)
+
+    def test_slow(self):
+        rows = large(1, 8000)
+        path = self.local_file(self.world, rows)
+        process = self.start("slow", path, "slow.csv")
+        progress = self.world.wait_for("slow.csv", "waiting", 15)
+        self.assertIn("Still being written", progress["message"])
+        self.assertEqual(process.wait(timeout=60), 0)
+        self.expect(self.world, rows, "slow.csv")
+        oracle.check(self, self.world)
+
+    def test_cut_off_resumed_and_renamed(self):
+        rows = large(3, 30_000)
+        path = self.local_file(self.world, rows)
+        self.run_client("cut", path, "resumed.csv.part")
+        time.sleep(1)
+        self.assertEqual(self.world.value("SELECT count(*) FROM imports"), "0")
+        self.run_client("resume", path, "resumed.csv.part")
+        self.expect(self.world, rows, "resumed.csv")
+        oracle.check(self, self.world)
+
+
 class Rsync(Upload):
     def setUp(self):
         if not shutil.which("rsync"):
