@@ -11,7 +11,7 @@ internal import Postgres
 ///
 /// ```swift
 /// try options.validate()
-/// let admin = try AdminApplication.build(options, logger: logger) { address in print("Admin: \(address.url)") }
+/// let admin = try AdminServer(options, logger: logger) { address in print("Admin: \(address.url)") }
 /// // a ServiceLifecycle service: hand it to the ServiceGroup
 /// ```
 package enum AdminApplication {

@@ -11,9 +11,10 @@ struct ClusterGuard: Service {
 
     func run() async throws {
         var restarted: [EmbeddedCluster] = []
-        while !Task.isShuttingDownGracefully {
+        // Cancelled, and not shut down, when another service has failed.
+        while !isEnding {
             await cancelWhenGracefulShutdown { try? await Task.sleep(for: .seconds(2)) }
-            guard !Task.isShuttingDownGracefully, !isRunning else { continue }
+            guard !isEnding, !isRunning else { continue }
             logger.warning("the embedded database has gone; starting it again")
             do {
                 restarted.append(try await EmbeddedCluster.start(directory: folder, logger: logger))
@@ -25,6 +26,8 @@ struct ClusterGuard: Service {
         // Those who use it are shut down before us, and the cluster with its last user.
         for cluster in restarted { await cluster.stop() }
     }
+
+    private var isEnding: Bool { Task.isShuttingDownGracefully || Task.isCancelled }
 
     private var isRunning: Bool {
         let file = folder.appending("data").appending("postmaster.pid")

@@ -57,7 +57,7 @@ struct Services {
 
     func admin(_ onListening: @escaping @Sendable (ListeningAddress) async -> Void) throws -> any Service {
         let options = try Services.adminOptions(settings, conninfo: database.conninfo)
-        return try AdminApplication.build(options, logger: logger) { [startUp] address in
+        return try AdminServer(options, logger: logger) { [startUp] address in
             await onListening(address)
             startUp.isUp(.admin)
         }
@@ -99,6 +99,8 @@ struct Services {
         } catch let error as SystemError {
             throw CommandError.failed("\(error)")
         } catch let error as SchemaError {
+            throw CommandError.failed("\(error)")
+        } catch let error as ListenError {
             throw CommandError.failed("\(error)")
         }
     }

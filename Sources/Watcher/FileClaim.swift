@@ -10,7 +10,7 @@ internal import Pipeline
 /// nobody finds it under a name that they know.
 struct FileClaim {
     enum Outcome {
-        case claimed(ImportJob, bytes: Int)
+        case claimed(ClaimedDrop)
         /// It is not any more what it was when it was found ready.
         case changed(FileProbe)
         /// It stays where it is; the reason is for people.
@@ -48,7 +48,7 @@ struct FileClaim {
             outcomes.append((file.file, outcome))
         }
         let claimed = outcomes.compactMap { outcome -> ImportJob? in
-            if case .claimed(let job, _) = outcome.1 { job } else { nil }
+            if case .claimed(let drop) = outcome.1 { drop.job } else { nil }
         }
         sync(claimed)
         return outcomes
@@ -57,8 +57,8 @@ struct FileClaim {
     /// Claims a file for an import that has its row already and has lost its file. Nothing is done unless the kernel
     /// says that nobody writes to it.
     mutating func claimAgain(_ file: InboxFile, _ id: ImportID) -> Bool {
-        guard case .claimed(let job, _) = claim(file, as: nil, id) else { return false }
-        sync([job])
+        guard case .claimed(let drop) = claim(file, as: nil, id) else { return false }
+        sync([drop.job])
         return true
     }
 
@@ -103,7 +103,7 @@ struct FileClaim {
         let job = ImportJob(
             id: id, file: file.name, dryRun: file.dryRun, source: target, workFolder: work, receivedAt: now,
             inbox: inbox)
-        return .claimed(job, bytes: fingerprint.size)
+        return .claimed(ClaimedDrop(job: job, bytes: fingerprint.size))
     }
 
     /// An upload was promised its id before; a drop gets a new one. Ids must sort in the order of the claims, so a new

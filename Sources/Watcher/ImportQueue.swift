@@ -58,28 +58,14 @@ actor ImportQueue {
     var isBusy: Bool { running != nil || !waiting.isEmpty }
 
     /// Appends drops, whose rows are there.
-    func add(_ jobs: [(job: ImportJob, bytes: Int)]) {
-        for (job, bytes) in jobs {
+    func add(_ drops: [ClaimedDrop]) {
+        for drop in drops {
             // The next one up writes its own progress in a moment.
-            if running != nil || !waiting.isEmpty { writeQueued(job, bytes) }
-            waiting.append(Entry(job: job))
+            if running != nil || !waiting.isEmpty { drop.tell(.queued, "Waiting for its turn", in: outbox, logger) }
+            waiting.append(Entry(job: drop.job))
             wake.put(())
         }
-        if !jobs.isEmpty { onChange() }
-    }
-
-    private func writeQueued(_ job: ImportJob, _ bytes: Int) {
-        var progress = ImportProgress(
-            id: job.id, file: job.file, dryRun: job.dryRun, state: .queued, message: "Waiting for its turn",
-            receivedAt: job.receivedAt)
-        progress.bytes.total = bytes
-        progress.updatedAt = Date()
-        do {
-            try ProgressFile(outbox, file: job.file, id: job.id, dryRun: job.dryRun).write(progress)
-        } catch {
-            logger.warning(
-                "a progress file could not be written", metadata: ["import.id": "\(job.id)", "error": "\(error)"])
-        }
+        if !drops.isEmpty { onChange() }
     }
 
     /// Imports until `stop`, or until the task is cancelled: then the running import is rolled back and stays queued.

@@ -33,7 +33,7 @@ package actor InboxService: Service {
     /// Since when nobody needs to be told that events are lost.
     private var toldLost: ContinuousClock.Instant?
     /// Claimed, but not recorded yet because the database went away in between.
-    private var unrecorded: [(job: ImportJob, bytes: Int)] = []
+    private var unrecorded: [ClaimedDrop] = []
 
     /// How many files are claimed before their rows are made.
     private static let batch = 256
@@ -252,7 +252,7 @@ package actor InboxService: Service {
                 if unrecorded.isEmpty {
                     let outcomes = claims.claim(tracker.takeReady(InboxService.batch))
                     hasDelayed = tracker.ended(outcomes, now: .now)
-                    for case (_, .claimed(let job, let bytes)) in outcomes { unrecorded.append((job, bytes)) }
+                    for case (_, .claimed(let drop)) in outcomes { unrecorded.append(drop) }
                 }
                 try await record(unrecorded)
                 database.came(logger)
@@ -278,20 +278,21 @@ package actor InboxService: Service {
         }
     }
 
-    private func record(_ claimed: [(job: ImportJob, bytes: Int)]) async throws {
+    private func record(_ claimed: [ClaimedDrop]) async throws {
         guard !claimed.isEmpty else { return }
         try await session.run { connection in
             try connection.transaction {
                 let store = ImportStore(connection)
-                for (job, bytes) in claimed {
+                for drop in claimed {
+                    let job = drop.job
                     try store.insert(
-                        job.id, inbox: job.inbox, file: job.file, dryRun: job.dryRun, bytes: bytes,
+                        job.id, inbox: job.inbox, file: job.file, dryRun: job.dryRun, bytes: drop.bytes,
                         receivedAt: job.receivedAt)
                 }
             }
         }
         let uploads = UploadFolder(inbox: options.inbox)
-        for (job, _) in claimed {
+        for job in claimed.map(\.job) {
             uploads.removeTicket(job.id)
             logger.info("claimed", metadata: ["import.id": "\(job.id)", "import.file": "\(job.file)"])
         }
@@ -310,21 +311,6 @@ package actor InboxService: Service {
     private func away(_ error: any Error) {
         database.went(error, logger)
         tracker.hold(database.reason)
-        for (job, bytes) in unrecorded { tellWaiting(job, bytes) }
-    }
-
-    /// A file that is claimed already has nobody else to tell why it is not imported.
-    private func tellWaiting(_ job: ImportJob, _ bytes: Int) {
-        var progress = ImportProgress(
-            id: job.id, file: job.file, dryRun: job.dryRun, state: .waiting, message: database.reason,
-            receivedAt: job.receivedAt)
-        progress.bytes.total = bytes
-        progress.updatedAt = Date()
-        do {
-            try ProgressFile(outbox, file: job.file, id: job.id, dryRun: job.dryRun).write(progress)
-        } catch {
-            logger.warning(
-                "a progress file could not be written", metadata: ["import.id": "\(job.id)", "error": "\(error)"])
-        }
+        for drop in unrecorded { drop.tell(.waiting, database.reason, in: outbox, logger) }
     }
 }

@@ -42,13 +42,13 @@ struct Recovery {
     /// - Parameter inHand: drops that are being claimed, queued or imported by this process.
     /// - Returns: what is to be queued, oldest first.
     /// - Throws: `PostgresError` when the database is away.
-    func run(inHand: Set<ImportID>) async throws -> [(job: ImportJob, bytes: Int)] {
+    func run(inHand: Set<ImportID>) async throws -> [ClaimedDrop] {
         temporaryFiles.remove(from: outbox.path)
         let works = WorkFolders(folders: folders).all().filter { !inHand.contains($0.key) }
         try await recordClaims(works)
         try await removeTickets()
         let open = try await session.run { [inbox] in try ImportStore($0).open(inbox: inbox) }
-        var queued: [(job: ImportJob, bytes: Int)] = []
+        var queued: [ClaimedDrop] = []
         for drop in open where !inHand.contains(drop.id) {
             temporaryFiles.remove(from: outbox.folder(drop.id), isOurs: true)
             if let end = drop.ended {
@@ -97,19 +97,19 @@ struct Recovery {
     /// Looks for the file of a queued drop: where it was claimed to, where it would be filed, and where it came from.
     ///
     /// - Returns: nil while the file is in the inbox again, but cannot be claimed yet.
-    private func find(_ drop: ImportStore.Open) throws -> (job: ImportJob, bytes: Int)? {
+    private func find(_ drop: ImportStore.Open) throws -> ClaimedDrop? {
         let claimed = workPath(drop)
         try makeFolder(work(drop), mode: 0o700)
-        if exists(claimed) { return (job(drop, source: claimed), size(claimed)) }
+        if exists(claimed) { return claimedDrop(drop, at: claimed) }
         let filed = cPath(outbox.folder(drop.id), Outbox.sourceName(drop.file))
-        if exists(filed) { return (job(drop, source: filed), size(filed)) }
+        if exists(filed) { return claimedDrop(drop, at: filed) }
         let dropped = InboxFile(drop.dryRun ? .preview : .drops, drop.file)
         if exists(folders.path(dropped)) {
             var claims = FileClaim(folders: folders, inbox: inbox)
-            return claims.claimAgain(dropped, drop.id) ? (job(drop, source: claimed), size(claimed)) : nil
+            return claims.claimAgain(dropped, drop.id) ? claimedDrop(drop, at: claimed) : nil
         }
         // The import will say that the file is missing.
-        return (job(drop, source: claimed), 0)
+        return claimedDrop(drop, at: claimed)
     }
 
     private func work(_ drop: ImportStore.Open) -> String {
@@ -117,6 +117,10 @@ struct Recovery {
     }
 
     private func workPath(_ drop: ImportStore.Open) -> [CChar] { cPath(work(drop), drop.file) }
+
+    private func claimedDrop(_ drop: ImportStore.Open, at source: [CChar]) -> ClaimedDrop {
+        ClaimedDrop(job: job(drop, source: source), bytes: size(source))
+    }
 
     private func job(_ drop: ImportStore.Open, source: [CChar]) -> ImportJob {
         ImportJob(

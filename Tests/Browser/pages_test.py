@@ -62,7 +62,30 @@ class Pages(unittest.TestCase):
         self.assertEqual(browser.text(".import .tag"), "Preview")
         self.assertEqual(self.server.ask("api/products")["total"], 0)
 
-    def test_4_products_are_made_edited_and_deleted_by_keyboard(self):
+    def test_4_an_import_is_cancelled_and_everything_is_as_before(self):
+        browser = self.browser
+        self.server.drop("before.csv", "sku,name\nC-1,before\nC-2,before\n")
+        before = self.server.read("api/products.csv")
+        rows = "".join(f"C-{number},after {number}\n" for number in range(400_000))
+        path = self.server.write("large.csv", f"sku,name\n{rows}")
+        self.open("")
+        browser.find("#file").send_keys(path)
+        browser.until(lambda: browser.texts(".imports .file")[:1] == ["large.csv"], "the import's row")
+        cancel = browser.find("button[aria-label=\"Cancel large.csv\"]")
+        browser.until(cancel.is_displayed, "the button")
+        cancel.send_keys(Keys.ENTER)
+        browser.until_text(".import .pill", "Cancelled")
+        self.assertEqual(self.server.read("api/products.csv"), before)
+        browser.check(self, "imports-cancelled")
+        browser.find(".import .file").click()
+        browser.until_text("#sentence", "cancelled")
+        browser.check(self, "import-cancelled")
+        done = self.server.ask("api/imports")["items"][0]
+        browser.open(f"file://{self.server.folder.name}/outbox/{done['id']}/report.html")
+        browser.until_text(".sentence", "cancelled")
+        browser.check(self, "report-cancelled")
+
+    def test_5_products_are_made_edited_and_deleted_by_keyboard(self):
         browser = self.browser
         self.open("products")
         browser.until_text("#empty", "No products yet")
@@ -101,7 +124,7 @@ class Pages(unittest.TestCase):
         browser.until(lambda: browser.texts("td .sku") == ["A-18"], "the product again")
         self.assertEqual(self.server.ask("api/products")["items"][0]["active"], False)
 
-    def test_5_the_address_holds_the_view(self):
+    def test_6_the_address_holds_the_view(self):
         browser = self.browser
         rows = "".join(f"P-{number},Thing {number},,{'yes' if number % 2 else 'no'}\n" for number in range(60))
         self.server.drop("sixty.csv", f"sku,name,description,active\n{rows}")
@@ -131,7 +154,7 @@ class Pages(unittest.TestCase):
         browser.find("#clear").send_keys(Keys.ENTER)
         browser.until_text("#count", "60 products")
 
-    def test_6_everything_is_deleted_only_after_the_words(self):
+    def test_7_everything_is_deleted_only_after_the_words(self):
         browser = self.browser
         self.server.drop("three.csv", "sku\n1\n2\n3\n")
         self.open("products")
@@ -145,7 +168,7 @@ class Pages(unittest.TestCase):
         browser.until_text("#empty", "No products yet")
         self.assertEqual(self.server.ask("api/products")["total"], 0)
 
-    def test_7_whatever_a_text_holds_is_shown_as_text(self):
+    def test_8_whatever_a_text_holds_is_shown_as_text(self):
         browser = self.browser
         name = (ODD + " " + "long " * 200)[:1000]
         self.server.ask("api/products", "POST", {"sku": "X" * 200, "name": name, "description": ODD * 50})

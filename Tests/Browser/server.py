@@ -39,6 +39,10 @@ class Server:
         with urllib.request.urlopen(request, timeout=60) as response:
             return json.load(response)
 
+    def read(self, path):
+        with urllib.request.urlopen(f"{self.url}/{path}", timeout=60) as response:
+            return response.read()
+
     def write(self, name, content):
         path = f"{self.folder.name}/{name}"
         with open(path, "wb") as file:

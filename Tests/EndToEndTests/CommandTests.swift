@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Postgres
 import TestSupport
 import Testing
@@ -235,6 +236,36 @@ import Testing
             let end = try await program.end(of: "after.csv")
             #expect(end["state"] as? String == "completed")
             #expect(up.stop(SIGINT) < .seconds(10))
+            #expect(processes(mentioning: folder).isEmpty)
+        }
+    }
+
+    /// A service that fails ends all others, and with them the program and its database.
+    @Test(arguments: ["serve", "up"]) func aPortThatIsTakenEndsTheProgram(command: String) async throws {
+        try await withTemporaryFolder { folder in
+            let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+            defer { close(listener) }
+            var (address, length) = (sockaddr_in(), socklen_t(MemoryLayout<sockaddr_in>.size))
+            address.sin_family = sa_family_t(AF_INET)
+            address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+            try withUnsafeMutablePointer(to: &address) { pointer in
+                try pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    try #require(bind(listener, $0, length) == 0 && listen(listener, 1) == 0)
+                    try #require(getsockname(listener, $0, &length) == 0)
+                }
+            }
+            let port = Int(UInt16(bigEndian: address.sin_port))
+            var program = Program(folder: folder, database: nil)
+            program.environment["IMPORTER_PORT"] = "\(port)"
+            let running = try program.start(command)
+            let deadline = ContinuousClock.now + .seconds(60)
+            while running.process.isRunning, ContinuousClock.now < deadline {
+                try await Task.sleep(for: .milliseconds(50))
+            }
+            #expect(!running.process.isRunning, "it does not end:\n\(running.log)")
+            if running.process.isRunning { running.kill() }
+            #expect(running.process.terminationStatus == 1)
+            #expect(running.log.contains("127.0.0.1, port \(port): another program does."), "\(running.log)")
             #expect(processes(mentioning: folder).isEmpty)
         }
     }

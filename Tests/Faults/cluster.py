@@ -10,6 +10,8 @@ import subprocess
 import tempfile
 import time
 
+import libpq
+
 BINARIES = sorted(glob.glob("/usr/lib/postgresql/*/bin"))[-1]
 
 
@@ -98,15 +100,9 @@ class Cluster:
         return name
 
     def sql(self, database, statement, timeout=60):
-        """The answer as lists of texts, one a row."""
-        done = subprocess.run(
-            ["psql", "-XAtq", "-F", "\x1f", "-R", "\x1e", "-v", "ON_ERROR_STOP=1", "-h", self.folder, "-p",
-             str(self.port), "-U", "postgres", "-d", database, "-c", statement],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout)
-        if done.returncode:
-            raise RuntimeError(done.stderr.decode(errors="replace"))
-        text = done.stdout.decode("utf-8", "surrogateescape").removesuffix("\n")
-        return [row.split("\x1f") for row in text.split("\x1e")] if text else []
+        """The answer as lists of texts, one a row; NULL is an empty text."""
+        return libpq.rows(f"host={self.folder} port={self.port} user=postgres dbname={database} connect_timeout=10 "
+                          f"options='-c statement_timeout={timeout}s'", statement)
 
     def value(self, database, statement):
         rows = self.sql(database, statement)
@@ -115,7 +111,7 @@ class Cluster:
     def copy(self, database, query):
         """A query's rows in the text form of COPY."""
         done = subprocess.run(
-            ["psql", "-Xq", "-h", self.folder, "-p", str(self.port), "-U", "postgres", "-d", database,
+            [f"{BINARIES}/psql", "-Xq", "-h", self.folder, "-p", str(self.port), "-U", "postgres", "-d", database,
              "-c", f"COPY ({query}) TO STDOUT"],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True, timeout=120)
         return done.stdout

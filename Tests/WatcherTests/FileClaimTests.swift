@@ -18,9 +18,10 @@ import Testing
         try await withInbox { folders in
             let file = InboxFile(.drops, FileName(bytes: name))
             let content = try dropFile(folders, file)
-            let (job, bytes) = try #require(claim(folders, [file]).first)
+            let drop = try #require(claim(folders, [file]).first)
+            let job = drop.job
             #expect(FileProbe(folders.path(file)) == .gone)
-            #expect(job.file == file.name && !job.dryRun && bytes == content.count)
+            #expect(job.file == file.name && !job.dryRun && drop.bytes == content.count)
             #expect(fileNames(in: job.workFolder) == [file.name])
             #expect(try readFile(job.source) == content)
             #expect(mode(job.workFolder) == 0o700)
@@ -59,11 +60,11 @@ import Testing
 
     // MARK: Helpers
 
-    private func claim(_ folders: InboxFolders, _ files: [InboxFile]) -> [(job: ImportJob, bytes: Int)] {
+    private func claim(_ folders: InboxFolders, _ files: [InboxFile]) -> [ClaimedDrop] {
         var claims = FileClaim(folders: folders, inbox: UUID())
         let found = FileProbe.Fingerprint(inode: 0, size: 0, modified: [])
         return claims.claim(files.map { ReadyFile(file: $0, fingerprint: found) }).compactMap { _, outcome in
-            if case .claimed(let job, let bytes) = outcome { (job, bytes) } else { nil }
+            if case .claimed(let drop) = outcome { drop } else { nil }
         }
     }
 

@@ -190,10 +190,10 @@ extension OneWatch {
             try dropFile(inbox.folders, file, tag: tag, name: name)
             var claims = FileClaim(folders: inbox.folders, inbox: try inbox.folders.identity())
             let found = FileProbe.Fingerprint(inode: 0, size: 0, modified: [])
-            guard case .claimed(let job, _)? = claims.claim([ReadyFile(file: file, fingerprint: found)]).first?.1 else {
+            guard case .claimed(let drop)? = claims.claim([ReadyFile(file: file, fingerprint: found)]).first?.1 else {
                 throw InboxError.unusable("the file could not be claimed")
             }
-            return job
+            return drop.job
         }
 
         private func record(_ inbox: RunningInbox, _ job: ImportJob) async throws {

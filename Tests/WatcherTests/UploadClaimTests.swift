@@ -26,7 +26,7 @@ import Testing
             }
             var claims = FileClaim(folders: folders, inbox: UUID())
             let jobs = claims.claim(ready).compactMap { outcome -> ImportJob? in
-                if case .claimed(let job, _) = outcome.1 { job } else { nil }
+                if case .claimed(let drop) = outcome.1 { drop.job } else { nil }
             }
             #expect(jobs.map(\.file) == files.map(\.name))
             #expect(jobs.dropFirst().map(\.id) == [first, second])
@@ -52,11 +52,11 @@ import Testing
             try Data("sku\nother\n".utf8).write(to: URL(filePath: "\(folders.inbox)/a.csv"))
             guard case .regular(let fingerprint, _) = FileProbe(folders.path(file)) else { throw CancellationError() }
             var claims = FileClaim(folders: folders, inbox: UUID())
-            guard case .claimed(let job, _) = claims.claim([ReadyFile(file: file, fingerprint: fingerprint)])[0].1
+            guard case .claimed(let drop) = claims.claim([ReadyFile(file: file, fingerprint: fingerprint)])[0].1
             else {
                 throw CancellationError()
             }
-            #expect(job.id != id)
+            #expect(drop.job.id != id)
         }
     }
 
