@@ -133,22 +133,27 @@ package struct ImportStore {
         try connection.query("SELECT filed_at IS NOT NULL FROM imports WHERE id = \(id)").first?[0]
     }
 
-    /// Asks for the import to be cancelled. False once it has ended, or when there is none.
+    /// Asks for the import to be cancelled, without waiting for it: while it loads, it holds its own row. False once it
+    /// has ended, or when there is none.
     package func requestCancel(_ id: ImportID) throws -> Bool {
-        try connection.query("UPDATE imports SET cancel_requested = true WHERE id = \(id) AND state = 'queued'")
-            .affected == 1
+        try connection.query(
+            """
+            INSERT INTO import_cancellations (import_id) SELECT id FROM imports WHERE id = \(id) AND state = 'queued'
+            ON CONFLICT (import_id) DO UPDATE SET requested_at = now()
+            """
+        ).affected == 1
     }
 
     package func isCancelRequested(_ id: ImportID) throws -> Bool {
-        try connection.query("SELECT 1 FROM imports WHERE id = \(id) AND cancel_requested").isEmpty == false
+        try !connection.query("SELECT FROM import_cancellations WHERE import_id = \(id)").isEmpty
     }
 
     /// Drops of one inbox whose cancellation was asked for and that have not ended.
     package func cancelRequests(inbox: UUID) throws -> [ImportID] {
         try connection.query(
             """
-            SELECT id FROM imports
-            WHERE inbox = \(inbox) AND filed_at IS NULL AND state = 'queued' AND cancel_requested ORDER BY id
+            SELECT i.id FROM imports i JOIN import_cancellations c ON c.import_id = i.id
+            WHERE i.inbox = \(inbox) AND i.filed_at IS NULL AND i.state = 'queued' ORDER BY i.id
             """
         ).map { try $0[0] }
     }

@@ -11,6 +11,8 @@ package struct ImportWarning: Sendable, Equatable, Codable {
         case shiftedColumn = "shifted_column"
         /// SKUs that look the same: they differ by white space or by letters of another alphabet.
         case skuLookAlike = "sku_look_alike"
+        /// The last row lacks cells and a line end: the upload broke off.
+        case cutOff = "cut_off"
         /// The file has far fewer rows than the last one of its name.
         case smallerFile = "smaller_file"
     }

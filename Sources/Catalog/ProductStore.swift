@@ -85,8 +85,8 @@ package struct ProductStore {
         try connection.query(
             """
             SELECT k.n, p.id, p.sku, p.name, p.description, p.active
-            FROM unnest(\(keys.parameter)) WITH ORDINALITY AS k(key, n)
-            JOIN products p ON lower(p.sku) COLLATE "C" = k.key
+            FROM unnest(\(keys.parameter)) WITH ORDINALITY AS k(key, n) CROSS JOIN LATERAL (
+                SELECT * FROM products p WHERE lower(p.sku) COLLATE "C" = k.key OFFSET 0) p
             """)
     }
 
@@ -101,7 +101,8 @@ package struct ProductStore {
         let row = try connection.query(
             """
             SELECT count(*), \(ProductStore.wrappedSum)
-            FROM unnest(\(ids.parameter)) AS s(id) JOIN products p ON p.id = s.id
+            FROM unnest(\(ids.parameter)) AS s(id) CROSS JOIN LATERAL (
+                SELECT p.id FROM products p WHERE p.id = s.id OFFSET 0) p
             """)[0]
         return Fingerprint(count: try row[0], sum: try row[1])
     }
@@ -213,16 +214,36 @@ package struct ProductStore {
 
     /// Keeps writers, not readers, away for the last steps of an import, if that is possible at once.
     package func tryLockWriters() throws -> Bool {
-        let limit: String = try connection.query("SELECT current_setting('lock_timeout')")[0][0]
+        try within("100ms") { try connection.query("LOCK TABLE products IN SHARE ROW EXCLUSIVE MODE") }
+    }
+
+    /// Sees to it that the server plans look-ups by what the table holds. Where it believes the table to be empty (it
+    /// was emptied, and has been filled again since), it would read the whole of it for each row of a batch.
+    ///
+    /// - Parameter keeping: also keeps the server from counting again until the transaction ends, for what a long
+    ///   import has written itself does not count, and products may be deleted meanwhile.
+    package func mendStatistics(keeping: Bool) throws {
+        let isMisleading: Bool = try connection.query(
+            """
+            SELECT c.reltuples >= 0 AND c.relpages > 0 AND c.reltuples * 10 < pg_relation_size(c.oid) / 8192
+            FROM pg_class c WHERE c.oid = 'products'::regclass
+            """, prepared: true)[0][0]
+        // Either waits for nobody: an autovacuum at work counts as well as we do.
+        if isMisleading { _ = try within("100ms") { try connection.query("ANALYZE products") } }
+        if keeping {
+            _ = try within("100ms") { try connection.query("LOCK TABLE products IN SHARE UPDATE EXCLUSIVE MODE") }
+        }
+    }
+
+    /// - Returns: whether `body` got its locks within a time; otherwise it has had no effect.
+    private func within(_ limit: String, _ body: () throws -> Void) throws -> Bool {
+        let before: String = try connection.query("SELECT current_setting('lock_timeout')")[0][0]
         do {
             try connection.savepoint {
-                try connection.execute(
-                    script: """
-                        SET LOCAL lock_timeout = '100ms';
-                        LOCK TABLE products IN SHARE ROW EXCLUSIVE MODE;
-                        """)
-                // A savepoint that is released keeps its settings.
                 try connection.query("SELECT set_config('lock_timeout', \(limit), true)")
+                try body()
+                // A savepoint that is released keeps its settings.
+                try connection.query("SELECT set_config('lock_timeout', \(before), true)")
             }
             return true
         } catch let error as PostgresError where error.sqlState == "55P03" {

@@ -12,6 +12,7 @@ package enum Schema {
         .products,
         .imports,
         .webhooks,
+        .wishes,
     ]
 
     package static var currentVersion: Int { migrations.last!.version }

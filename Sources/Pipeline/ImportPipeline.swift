@@ -194,15 +194,7 @@ package struct ImportPipeline: Sendable {
         let foldsASCII = try products.foldsASCII()
         let results = "\(job.workFolder)/\(ImportFiling.resultsFolder)"
         try makeFolder(results)
-        var parsed: ParsedFile
-        do {
-            parsed = try parse(source, job, results, products, foldsASCII, tracker, connection)
-        } catch {
-            // Also an import that failed or was cancelled says which bytes it was about.
-            let sha256 = try? source.startHashing().wait()
-            tracker.update { $0.sha256 = sha256 }
-            throw error
-        }
+        var parsed = try parse(source, job, results, products, foldsASCII, tracker, connection)
         // Beside the load, of which the server does most; parsing keeps two threads busy itself.
         let hash = source.startHashing()
         try noteParsed(parsed, job, source, imports, tracker)
@@ -307,7 +299,9 @@ package struct ImportPipeline: Sendable {
         _ progress: ImportProgress
     ) throws -> AttemptEnd {
         let rejects = progress.error?.code == .tooManyRejects
-        let progress = ImportFiling.withFiles(progress, job, rejects: rejects)
+        var progress = ImportFiling.withFiles(progress, job, rejects: rejects)
+        // Also an import that failed or was cancelled says which bytes it was about.
+        if progress.sha256 == nil { progress.sha256 = try? SourceFile(path: job.source).startHashing().wait() }
         try writeFacts(tracker, job, connection)
         return try connection.transaction {
             if let attempt { guard try imports.lock(job.id, attempt: attempt) else { return .notOurs } }

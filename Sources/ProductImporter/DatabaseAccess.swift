@@ -40,7 +40,11 @@ struct DatabaseAccess: Sendable {
     private static func open(_ settings: Settings, _ logger: Logger) async throws -> DatabaseAccess {
         if let url = settings.databaseURL { return DatabaseAccess(conninfo: url, cluster: nil) }
         do {
-            try makeFolder(settings.data)
+            do {
+                try makeFolder(settings.data)
+            } catch {
+                throw CommandError.failed("IMPORTER_DATA is \"\(settings.data)\", which cannot be a folder: \(error).")
+            }
             let start = Task {
                 try await EmbeddedCluster.start(directory: settings.clusterFolder, logger: logger)
             }
@@ -48,6 +52,8 @@ struct DatabaseAccess: Sendable {
             return DatabaseAccess(conninfo: cluster.connectionString, cluster: cluster)
         } catch is CancellationError {
             throw CommandError.interrupted
+        } catch let error as CommandError {
+            throw error
         } catch {
             throw CommandError(message: "\(error)", exitCode: 75)
         }

@@ -110,6 +110,15 @@ private struct ForegroundImport {
         options.settleSeconds = settings.settleSeconds
         let bar = ProgressBar(name: Summary.printable(job.file.description))
         let pipeline = ImportPipeline(session: session, outbox: outbox, options: options, logger: logger)
+        // Somebody may cancel it on the pages, too.
+        let watching = Task { [alive] in
+            while !Task.isCancelled {
+                try await Task.sleep(for: .milliseconds(500))
+                let isRequested = try? await alive.run { try ImportStore($0).isCancelRequested(job.id) }
+                if isRequested == true { return cancellation.request() }
+            }
+        }
+        defer { watching.cancel() }
         let outcome = try await SignalTrap.shared.handling({ count in
             // The second signal is for whoever cannot wait, say for a database that is away.
             if count > 1 { exit(130) }

@@ -13,6 +13,7 @@ struct Services {
     let logger: Logger
     private let manager: ServiceManager
     private let startUp: StartUp
+    private let ownListener: OwnListener
 
     /// - Parameter parts: what the service manager is to wait for.
     init(_ parts: Set<StartUp.Part>, settings: Settings, database: DatabaseAccess, logger: Logger) {
@@ -20,6 +21,7 @@ struct Services {
         self.database = database
         self.logger = logger
         manager = ServiceManager()
+        ownListener = OwnListener(host: settings.host, port: settings.port)
         startUp = StartUp(manager, awaiting: parts)
     }
 
@@ -41,23 +43,24 @@ struct Services {
 
     func webhooks() -> WebhookDelivery {
         WebhookDelivery(
-            Services.webhookOptions(settings), conninfo: database.conninfo, logger: logger)
+            Services.webhookOptions(settings, ownListener), conninfo: database.conninfo, logger: logger)
     }
 
     /// The same for those who send and those who test.
-    static func webhookOptions(_ settings: Settings) -> WebhookOptions {
+    private static func webhookOptions(_ settings: Settings, _ ownListener: OwnListener) -> WebhookOptions {
         var options = WebhookOptions()
         options.allowed = settings.webhookAllow
         options.retries = RetryPolicy(schedule: settings.webhookRetrySchedule)
         options.timeoutSeconds = settings.webhookTimeoutSeconds
-        options.ownHost = settings.host
-        options.ownPort = settings.port
+        options.ownListener = ownListener
         return options
     }
 
     func admin(_ onListening: @escaping @Sendable (ListeningAddress) async -> Void) throws -> any Service {
-        let options = try Services.adminOptions(settings, conninfo: database.conninfo)
-        return try AdminServer(options, logger: logger) { [startUp] address in
+        var options = try Services.adminOptions(settings, conninfo: database.conninfo)
+        options.webhooks = Services.webhookOptions(settings, ownListener)
+        return try AdminServer(options, logger: logger) { [startUp, ownListener] address in
+            ownListener.listens(on: address.port)
             await onListening(address)
             startUp.isUp(.admin)
         }
@@ -66,12 +69,11 @@ struct Services {
     /// - Throws: `CommandError` when the server must not start with these settings.
     @discardableResult
     static func adminOptions(_ settings: Settings, conninfo: String = "") throws -> AdminOptions {
-        var options = AdminOptions(
+        let options = AdminOptions(
             host: settings.host, port: settings.port, password: settings.adminPassword, apiToken: settings.apiToken,
             allowedHosts: settings.allowedHosts, trustedProxies: settings.trustedProxies, inboxPath: settings.inbox,
             outboxPath: settings.outbox,
             database: Database(conninfo))
-        options.webhooks = webhookOptions(settings)
         do {
             try options.validate()
         } catch {

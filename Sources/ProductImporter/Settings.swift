@@ -59,7 +59,7 @@ struct Settings: Sendable {
         port = try values.integer("IMPORTER_PORT", 0...65535) ?? values.integer("PORT", 0...65535) ?? 8000
         adminPassword = values.text("IMPORTER_ADMIN_PASSWORD", secret: true)
         apiToken = values.text("IMPORTER_API_TOKEN", secret: true)
-        allowedHosts = values.list("IMPORTER_ALLOWED_HOSTS")
+        allowedHosts = try values.hosts("IMPORTER_ALLOWED_HOSTS")
         trustedProxies = values.list("IMPORTER_TRUSTED_PROXIES")
         settleSeconds = try values.seconds("IMPORTER_SETTLE_SECONDS", 0...3600) ?? 2
         scanSeconds = try values.seconds("IMPORTER_SCAN_SECONDS", 0.1...86400) ?? 5
@@ -122,6 +122,19 @@ private struct Values {
         return text
     }
 
+    /// Names and addresses without port, scheme or path.
+    func hosts(_ key: String) throws -> [String] {
+        let hosts = list(key)
+        for host in hosts {
+            let isAddress = host.hasPrefix("[") && host.hasSuffix("]") || host.count { $0 == ":" } > 1
+            let isName = !host.contains(":") && host.utf8.allSatisfy { $0 > 0x20 && !"/\\@?#[]".utf8.contains($0) }
+            guard isAddress || isName else {
+                throw bad(key, text(key) ?? "", "host names separated by commas, without http:// and without a port")
+            }
+        }
+        return hosts
+    }
+
     func schedule(_ key: String) throws -> [Double]? {
         guard let text = text(key) else { return nil }
         guard let schedule = RetryPolicy.schedule(text) else {
@@ -132,10 +145,11 @@ private struct Values {
 
     func allowances(_ key: String) throws -> [Allowance] {
         guard let text = text(key) else { return [] }
-        return try text.split(separator: ",").map { entry in
-            let entry = String(entry.trimmingPrefix { $0 == " " }.prefix { $0 != " " })
-            guard let allowance = Allowance(entry) else {
-                throw bad(key, text, "hosts, addresses or networks separated by commas, such as crm.local,10.1.0.0/16")
+        let accepted = "hosts, addresses or networks separated by commas, such as crm.local,10.1.0.0/16"
+        return try text.split(separator: ",", omittingEmptySubsequences: false).map { entry in
+            let end = entry.lastIndex { $0 != " " }.map { entry.index(after: $0) } ?? entry.startIndex
+            guard let allowance = Allowance(String(entry[..<end].trimmingPrefix { $0 == " " })) else {
+                throw bad(key, text, accepted)
             }
             return allowance
         }

@@ -284,6 +284,23 @@ import TestSupport
         }
     }
 
+    /// While it loads, the import's own transaction holds its row.
+    @Test func aCancellationWaitsForNobody() async throws {
+        try await TestDatabase.with { database in
+            let (importing, other) = (try Connection(database.conninfo), try Connection(database.conninfo))
+            let (id, store) = (ImportID.mint(), ImportStore(importing))
+            try ImportStoreTests.insert(store, id)
+            guard case .number(let attempt) = try store.beginAttempt(id) else { throw CancellationError() }
+            try importing.transaction {
+                #expect(try store.lock(id, attempt: attempt))
+                try other.query("SET statement_timeout = '1s'")
+                #expect(try ImportStore(other).requestCancel(id))
+                #expect(try ImportStore(other).isCancelRequested(id))
+                try store.end(id, ImportStoreTests.ended(id, .cancelled))
+            }
+        }
+    }
+
     // MARK: Lists
 
     @Test func eachInboxSeesItsOwnDropsOldestFirst() async throws {

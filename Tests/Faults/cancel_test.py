@@ -59,6 +59,32 @@ class Cancel(unittest.TestCase):
             self.assertGreater(cancelled, 0)
             tell(f"{cancelled} imports cancelled through the API: nothing broken")
 
+    def test_in_the_load(self):
+        """While it writes, an import holds what it writes: it is cancelled all the same, and at once."""
+        with World() as world:
+            world.start_admin()
+            world.drop(model.sequence(0, RECORDS, "before"))
+            world.settle(120)
+            cancelled = 0
+            for round in range(8 if IS_SOAK else 2):
+                before = dict(world.model.products)
+                drop = world.drop(model.sequence(0, RECORDS, f"v{round}"), name=f"load-{round}.csv")
+                progress = wait(lambda: (found := world.pointer(f"load-{round}.csv")).get("stage") == "load" and found,
+                                "it loads", 60, 0.005)
+                began = time.monotonic()
+                self.assertIn(post(f"{world.url}/api/imports/{progress['id']}/cancel"), (202, 409))
+                answered = time.monotonic() - began
+                self.assertLess(answered, 2)
+                ended = world.wait_for(f"load-{round}.csv")
+                drop.states = (ended["state"],)
+                if ended["state"] == "cancelled":
+                    cancelled += 1
+                    world.model.products = before
+                    self.assertEqual(ended["sha256"], drop.sha256)
+                oracle.check(self, world)
+            self.assertGreater(cancelled, 0, "the COMMIT was faster each time")
+            tell(f"{cancelled} imports cancelled while they loaded: nothing broken")
+
     def test_by_ctrl_c(self):
         """Ctrl-C in `import`: the products are as before, and the file stays where it is."""
         with World() as world:

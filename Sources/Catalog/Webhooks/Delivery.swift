@@ -7,8 +7,8 @@ package struct DueDelivery: Sendable {
     package let webhook: Int
     package let url: String
     package let secret: String
-    /// The secret before the last rotation, while it still signs.
-    package let previousSecret: String?
+    /// The secrets of before the last rotations that still sign, newest first.
+    package let previousSecrets: [String]
     package let event: UUID
     /// The event's frozen bytes.
     package let body: [UInt8]
@@ -24,7 +24,8 @@ package struct DueDelivery: Sendable {
         webhook = try row[1]
         url = try row[2]
         secret = try row[3]
-        previousSecret = try row[optional: 4]
+        let previous: String? = try row[optional: 4]
+        previousSecrets = (previous ?? "").split(separator: " ").map(String.init)
         event = try row[5]
         body = try row[6]
         failures = try row[7]

@@ -107,12 +107,13 @@ package struct DeliveryLog {
 
     package enum Resend: Sendable { case queued, isBeingSent, unknown }
 
-    /// Makes a delivery due now, whatever became of it. What had ended is sent once more, outside the schedule.
+    /// Makes a delivery due now, whatever became of it. It is sent once, outside the schedule: what still waits for its
+    /// next attempt keeps that.
     package func resend(_ id: Int) throws -> Resend {
         let changed = try connection.query(
             """
-            UPDATE webhook_deliveries SET due_at = now(), manual = manual OR state <> 'pending', state = 'pending',
-                ended_at = NULL
+            UPDATE webhook_deliveries SET due_at = now(), state = 'pending', ended_at = NULL, manual = true,
+                resume_at = CASE WHEN manual THEN resume_at WHEN state = 'pending' THEN due_at END
             WHERE id = \(id) AND lease IS NULL
             """
         ).affected

@@ -4,18 +4,22 @@ internal import Postgres
 extension DeliveryStore {
     /// Deliveries whose process has died while it sent them: whether they arrived is not known, so they are due again.
     ///
+    /// - Parameter leaseSeconds: how long a lease is, which tells when it was sent.
     /// - Returns: how many there were.
-    package func recoverInterrupted() throws -> Int {
+    package func recoverInterrupted(leaseSeconds: Double) throws -> Int {
         try connection.query(
             """
             WITH lost AS (
-                UPDATE webhook_deliveries SET lease = NULL, leased_until = NULL, attempts = attempts + 1, status = NULL,
-                    error = 'interrupted', response_time_ms = NULL, due_at = now()
-                WHERE lease IS NOT NULL AND leased_until < now() RETURNING id, webhook_id, attempts, manual)
+                SELECT id, leased_until - \(leaseSeconds) * interval '1 second' AS sent_at FROM webhook_deliveries
+                WHERE lease IS NOT NULL AND leased_until < now() FOR UPDATE SKIP LOCKED),
+            due AS (
+                UPDATE webhook_deliveries d SET lease = NULL, leased_until = NULL, attempts = attempts + 1,
+                    status = NULL, error = 'interrupted', response_time_ms = NULL, due_at = now()
+                FROM lost WHERE d.id = lost.id RETURNING d.id, webhook_id, attempts, manual, sent_at)
             INSERT INTO webhook_attempts (delivery_id, webhook_id, number, manual, started_at, error, message)
-            SELECT id, webhook_id, attempts, manual, now(), 'interrupted',
+            SELECT id, webhook_id, attempts, manual, sent_at, 'interrupted',
                 'The program ended before the answer was known. It is sent again, with the same webhook-id.'
-            FROM lost
+            FROM due
             """
         ).affected
     }

@@ -22,16 +22,19 @@ extension DeliveryStore {
                     response_head text, response_body text)),
             done AS (
                 UPDATE webhook_deliveries d SET lease = NULL, leased_until = NULL, attempts = d.attempts + 1,
-                    failures = d.failures + (r.next NOT IN ('delivered', 'interrupted'))::integer,
+                    failures = d.failures + (r.next NOT IN ('delivered', 'interrupted') AND NOT d.manual)::integer,
                     status = r.status, error = r.error, response_time_ms = r.response_time_ms,
                     attempted_at = r.started_at,
                     state = CASE WHEN r.next = 'delivered' THEN 'delivered'
-                        WHEN r.next IN ('retry', 'interrupted') THEN 'pending'
+                        WHEN r.next IN ('retry', 'interrupted') OR d.resume_at IS NOT NULL THEN 'pending'
                         WHEN d.delivered_at IS NOT NULL THEN 'delivered' ELSE 'failed' END,
                     delivered_at = CASE WHEN r.next = 'delivered' THEN now() ELSE d.delivered_at END,
                     manual = d.manual AND r.next IN ('retry', 'interrupted'),
-                    ended_at = CASE WHEN r.next IN ('retry', 'interrupted') THEN NULL ELSE now() END,
-                    due_at = now() + coalesce(r.delay, 0) * interval '1 second'
+                    ended_at = CASE WHEN r.next IN ('retry', 'interrupted')
+                        OR r.next <> 'delivered' AND d.resume_at IS NOT NULL THEN NULL ELSE now() END,
+                    due_at = CASE WHEN r.next IN ('failed', 'disable') AND d.resume_at IS NOT NULL THEN d.resume_at
+                        ELSE now() + coalesce(r.delay, 0) * interval '1 second' END,
+                    resume_at = CASE WHEN r.next IN ('retry', 'interrupted') THEN d.resume_at END
                 FROM result r WHERE d.id = r.id AND d.lease = r.lease
                 RETURNING d.id, d.webhook_id, d.attempts),
             logged AS (

@@ -32,7 +32,9 @@ package struct DeliveryStore {
             """
             WITH hooks AS (
                 SELECT w.id, w.url, w.secret, w.enabled,
-                    CASE WHEN w.previous_secret_until > now() THEN w.previous_secret END AS previous,
+                    (SELECT string_agg(s->>'secret', ' ' ORDER BY n)
+                        FROM jsonb_array_elements(w.previous_secrets) WITH ORDINALITY AS p(s, n)
+                        WHERE (s->>'until')::timestamptz > now()) AS previous,
                     CASE WHEN w.failures > 0 THEN 1 ELSE \(limits.perWebhook) END - (
                         SELECT count(*) FROM webhook_deliveries b WHERE b.webhook_id = w.id AND b.lease IS NOT NULL)
                         AS free

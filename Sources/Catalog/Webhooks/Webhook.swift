@@ -16,13 +16,14 @@ package struct Webhook: Sendable, Equatable {
     package let lastError: String?
     package let lastResponseMilliseconds: Int?
     package let lastAttemptAt: Date?
-    /// Until when the previous secret signs as well, after a rotation.
+    /// Until when replaced secrets sign as well, after a rotation.
     package let previousSecretUntil: Date?
 
     static let columns: SQL = """
         id, url, array_to_string(events, ','), enabled, disabled_reason, failures, failing_since, last_status,
         last_error, last_response_time_ms, last_attempt_at,
-        CASE WHEN previous_secret_until > now() THEN previous_secret_until END
+        (SELECT max((s->>'until')::timestamptz) FROM jsonb_array_elements(previous_secrets) s
+            WHERE (s->>'until')::timestamptz > now())
         """
 
     init(_ row: ResultRow) throws {

@@ -53,12 +53,17 @@ package struct WebhookStore {
         try connection.query("DELETE FROM webhooks WHERE id = \(id)").affected == 1
     }
 
-    /// Replaces the secret. What is sent in the next 24 hours is signed with both.
+    /// Replaces the secret. What is sent in the next 24 hours is signed with both, and with any other that was replaced
+    /// less than 24 hours ago.
     package func rotate(_ id: Int, to secret: String) throws -> Webhook? {
         try connection.query(
             """
-            UPDATE webhooks SET previous_secret = secret, previous_secret_until = now() + \(WebhookStore.overlap),
-                secret = \(secret), updated_at = now()
+            UPDATE webhooks SET secret = \(secret), updated_at = now(),
+                previous_secrets = jsonb_build_array(
+                    jsonb_build_object('secret', secret, 'until', now() + \(WebhookStore.overlap)))
+                    || (SELECT coalesce(jsonb_agg(s ORDER BY n), '[]')
+                        FROM jsonb_array_elements(previous_secrets) WITH ORDINALITY AS p(s, n)
+                        WHERE (s->>'until')::timestamptz > now())
             WHERE id = \(id) RETURNING \(Webhook.columns)
             """
         ).first.map { try Webhook($0) }

@@ -40,7 +40,7 @@ struct KeyTable: ~Copyable {
 
     /// How a row met the catalogue.
     enum Fate: UInt8 {
-        case new, unchanged, changed, written
+        case new, unchanged, changed
     }
 
     private var entryBuffer = RawBuffer(capacity: 4096 * MemoryLayout<Entry>.stride)

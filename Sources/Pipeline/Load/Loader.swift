@@ -19,8 +19,8 @@ struct Loader: ~Copyable {
     /// import has no more than 32 of them: from 64 on, a transaction's savepoints slow down everybody's look-ups.
     private let segmentRows: Int
     private static let bufferSize = 256 << 10
-    /// Fewer rows are not worth a transaction for their ids.
-    private static let reservationRows = 10_000
+    /// So many rows take long enough for what only a long import needs: ids of its own, statistics that stay.
+    private static let longRows = 10_000
     /// The head of binary COPY data: eleven fixed bytes, no flags, no extension (PostgreSQL manual, COPY, "File Format").
     private static let signature: [UInt8] = Array("PGCOPY\n".utf8) + [0xFF, 0x0D, 0x0A, 0] + [0, 0, 0, 0, 0, 0, 0, 0]
 
@@ -54,7 +54,7 @@ struct Loader: ~Copyable {
 
     /// Reserves ids if this is a first load, where every row is new. To be called before the transaction.
     mutating func reserveIDs() throws {
-        guard parsed.table.count >= Loader.reservationRows, try store.estimatedCount() == 0 else { return }
+        guard parsed.table.count >= Loader.longRows, try store.estimatedCount() == 0 else { return }
         nextID = try store.reserveIDs(parsed.table.count)
     }
 
@@ -64,6 +64,7 @@ struct Loader: ~Copyable {
         let plan = LoadPlan.choose(rows: parsed.table.count, products: try store.estimatedCount())
         progress.chose(plan)
         if plan.name == .copy && !dryRun { return try copyEverything() }
+        try store.mendStatistics(keeping: !dryRun && parsed.table.count >= Loader.longRows)
         duplicates = parsed.table.sortAndDeduplicate()
         progress.enter(.load, "Comparing with the catalogue")
         try progress.timed("compare") { try compare(plan, foldsASCII: foldsASCII) }
@@ -142,7 +143,7 @@ struct Loader: ~Copyable {
         do {
             counts.created += try connection.savepoint { try copyNew(start, end) }
         } catch let error as PostgresError where error.isUniqueViolation {
-            try merge(start, end)
+            try merge((start..<end).filter { parsed.table.entries[$0].fate == .new })
         }
     }
 
@@ -191,10 +192,10 @@ struct Loader: ~Copyable {
         buffer.append(tuple)
     }
 
-    /// Inserts or overwrites new rows one batch at a time, after another session inserted some of them.
-    private mutating func merge(_ start: Int, _ end: Int) throws {
+    /// Inserts or overwrites rows by key, one batch at a time: what is right whatever another session did to them.
+    private mutating func merge(_ entries: [Int]) throws {
         var batches = [ProductBatch(), ProductBatch()]
-        for index in start..<end where parsed.table.entries[index].fate == .new {
+        for index in entries {
             let activeGiven = columns.active && !parsed.table.entries[index].activeIsBlank
             let kind = activeGiven ? 1 : 0
             try append(index, id: 0, to: &batches[kind])
@@ -238,23 +239,24 @@ struct Loader: ~Copyable {
             pending.append(change)
             guard batch.isFull || number == changes.count - 1 else { continue }
             try feed?.keepOld(ids: batch.ids)
-            let written = try store.update(batch, columns)
+            let written = Set(try store.update(batch, columns).map { try $0[0, as: Int.self] })
             done += pending.count
             progress.loaded(done, of: parsed.table.count)
-            if written.count < pending.count { try insertVanished(pending, written: Set(written.map { try $0[0] })) }
+            // Products that were deleted or renamed after we had read them are new again.
+            let vanished = pending.filter { !written.contains($0.id) }
+            if !vanished.isEmpty { try mergeChanged(vanished) }
+            if vanished.count == pending.count {
+                // Somebody empties the catalogue: no id will be found any more.
+                return try mergeChanged(changes[(number + 1)...])
+            }
             batch = ProductBatch()
             pending.removeAll(keepingCapacity: true)
         }
     }
 
-    /// Products that were deleted or renamed after we had read them are new again.
-    private mutating func insertVanished(_ changes: [CatalogueReader.Change], written: Set<Int>) throws {
-        for change in changes where !written.contains(change.id) {
-            counts.updated -= 1
-            parsed.table.entries[change.entry].fate = .new
-            try merge(change.entry, change.entry + 1)
-            parsed.table.entries[change.entry].fate = .written
-        }
+    private mutating func mergeChanged(_ changes: some Collection<CatalogueReader.Change>) throws {
+        counts.updated -= changes.count
+        try merge(changes.map(\.entry))
     }
 
     // MARK: Deleted meanwhile
@@ -273,9 +275,6 @@ struct Loader: ~Copyable {
     }
 
     private mutating func insertDeleted() throws {
-        for index in 0..<parsed.table.count where parsed.table.entries[index].fate == .new {
-            parsed.table.entries[index].fate = .written
-        }
         let store = store
         var missing: [Int] = []
         try CatalogueReader.eachBatch(of: parsed.table) { keys, positions in
@@ -285,8 +284,7 @@ struct Loader: ~Copyable {
                 missing.append(position)
             }
         }
-        for position in missing { parsed.table.entries[position].fate = .new }
         counts.unchanged -= missing.count
-        try merge(0, parsed.table.count)
+        try merge(missing)
     }
 }

@@ -45,6 +45,7 @@ enum ReportWords {
         case .doubleEncoded: "Damaged letters"
         case .shiftedColumn: "A column that looks shifted"
         case .skuLookAlike: "SKUs that look the same"
+        case .cutOff: "A file that was cut off"
         case .smallerFile: "A much smaller file"
         }
     }

@@ -30,6 +30,8 @@ struct RowSuspicions {
     private var examples: [String] = []
     private var doubleEncoded = Finding()
     private var shifted = Finding()
+    /// The line of a last row that ends before its time.
+    private var brokenLine: Int?
     private let hasName: Bool
 
     init(_ columns: ProductStore.Columns) { hasName = columns.name }
@@ -114,9 +116,19 @@ struct RowSuspicions {
         }
     }
 
+    mutating func breaksOff(at line: Int) { brokenLine = line }
+
     /// What can be said without looking at the catalogue.
     var warnings: [ImportWarning] {
         var warnings: [ImportWarning] = []
+        if let brokenLine {
+            warnings.append(
+                ImportWarning(
+                    .cutOff,
+                    "The file ends in the middle of its last row: it was probably cut off while it was sent. The rows "
+                        + "before that were imported; send the whole file again.",
+                    count: 1, lines: [brokenLine]))
+        }
         if numbers.count > 0 {
             warnings.append(
                 ImportWarning(

@@ -194,6 +194,13 @@ struct RowEncoder: ~Copyable {
         if found > expected, record.fields[expected...].allSatisfy({ trimmed(record.rawBytes(of: $0)).isEmpty }) {
             return nil
         }
+        if found < expected, !record.hasLineEnd {
+            return RowRejection(
+                code: .fieldCount, column: nil,
+                message: "The file ends in the middle of this row: it was probably cut off while it was sent. "
+                    + "Send the whole file again.",
+                value: "\(found)")
+        }
         let advice =
             found < expected
             ? "Half a row must not clear anything: fill in the missing cells"

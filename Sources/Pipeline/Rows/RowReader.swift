@@ -87,6 +87,9 @@ final class RowReader: @unchecked Sendable {
                 suspicions.look(tuple, sku: Cell(rebasing: tuple[row.sku]), line: record.line)
                 batch.append(row)
             case .rejected(let rejection):
+                if !record.hasLineEnd, rejection.code == .fieldCount, record.fields.count < header.fields.count {
+                    suspicions.breaksOff(at: record.line)
+                }
                 batch.tuples.count = start
                 batch.append(RejectedRecord(record, rejection))
             }

@@ -115,7 +115,7 @@ package struct WebhookDelivery: Service {
                     try store.dontWaitForDisk()
                     var done = Turn()
                     if cares {
-                        done.interrupted = try store.recoverInterrupted()
+                        done.interrupted = try store.recoverInterrupted(leaseSeconds: leaseSeconds)
                         try store.giveUpDisabled()
                     }
                     done.switchedOff = try store.record(results)

@@ -6,22 +6,19 @@ internal import FoundationEssentials
 /// to the very address that was looked at (`WebhookClients`), so that a name that changes its mind gains nothing.
 package struct WebhookDestinations: Sendable {
     private let allowed: [Allowance]
-    private let ownPort: Int?
-    private let ownHost: String
+    private let own: OwnListener
     private let resolver: HostResolver
 
     /// - Parameters:
     ///   - allowed: `IMPORTER_WEBHOOK_ALLOW`: hosts and networks that may be reached although a rule refuses them.
-    ///   - ownHost: where the admin server listens, which no webhook may reach.
-    ///   - ownPort: nil when there is no admin server.
-    package init(allowed: [Allowance] = [], ownHost: String = "127.0.0.1", ownPort: Int? = nil) {
-        self.init(allowed: allowed, ownHost: ownHost, ownPort: ownPort, resolver: .system)
+    ///   - own: the admin server, which no webhook may reach.
+    package init(allowed: [Allowance] = [], own: OwnListener = OwnListener()) {
+        self.init(allowed: allowed, own: own, resolver: .system)
     }
 
-    init(allowed: [Allowance], ownHost: String = "127.0.0.1", ownPort: Int? = nil, resolver: HostResolver) {
+    init(allowed: [Allowance], own: OwnListener = OwnListener(), resolver: HostResolver) {
         self.allowed = allowed
-        self.ownHost = ownHost
-        self.ownPort = ownPort
+        self.own = own
         self.resolver = resolver
     }
 
@@ -101,7 +98,7 @@ package struct WebhookDestinations: Sendable {
 
     private func check(_ address: IPAddress, host: String, port: Int) throws(Refusal) {
         let place = host == address.description ? host : "\(host) leads to \(address), which"
-        if isOwnListener(address, port) {
+        if own.answers(at: address, port) {
             guard !allowed.contains(where: { $0.names(host, address, port: port) }) else { return }
             throw Refusal(
                 kind: .address,
@@ -118,20 +115,4 @@ package struct WebhookDestinations: Sendable {
     }
 
     private func bracketed(_ host: String) -> String { host.contains(":") ? "[\(host)]" : host }
-
-    /// Whether the admin server answers there: it listens on one address, or on all of this machine.
-    private func isOwnListener(_ address: IPAddress, _ port: Int) -> Bool {
-        guard port == ownPort else { return false }
-        let plain = address.unmapped
-        if let own = IPAddress(ownHost)?.unmapped, own.bytes.contains(where: { $0 != 0 }) { return plain == own }
-        return plain.isThisMachine || IPAddress.ofThisMachine().contains(plain)
-    }
-}
-
-extension IPAddress {
-    /// Loopback and "any": they lead here without being on an interface.
-    fileprivate var isThisMachine: Bool {
-        IPNetwork("127.0.0.0/8")!.contains(self) || IPNetwork("0.0.0.0/8")!.contains(self)
-            || IPNetwork("::1")!.contains(self) || IPNetwork("::")!.contains(self)
-    }
 }

@@ -9,8 +9,7 @@ package struct WebhookOptions: Sendable {
     /// `IMPORTER_WEBHOOK_TIMEOUT_SECONDS`: of a whole attempt, from looking up the name to the response.
     package var timeoutSeconds = 15.0
     /// Where the admin server listens.
-    package var ownHost = "127.0.0.1"
-    package var ownPort: Int?
+    package var ownListener = OwnListener()
     package var limits = DeliveryStore.Limits(total: 32, perWebhook: 4)
     /// How long attempts may go on once the program is to stop.
     package var drainSeconds = 3.0
@@ -18,7 +17,7 @@ package struct WebhookOptions: Sendable {
     package init() {}
 
     package var destinations: WebhookDestinations {
-        WebhookDestinations(allowed: allowed, ownHost: ownHost, ownPort: ownPort)
+        WebhookDestinations(allowed: allowed, own: ownListener)
     }
 
     /// An attempt ends by its deadline; who has not said anything so long after it is dead.

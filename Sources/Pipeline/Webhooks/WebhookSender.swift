@@ -80,7 +80,7 @@ package struct WebhookSender: Sendable {
         _ delivery: DueDelivery, to destination: WebhookDestinations.Destination, at time: Date
     ) -> HTTPClientRequest {
         let timestamp = Int(time.timeIntervalSince1970)
-        let signatures = [delivery.secret, delivery.previousSecret].compactMap { $0.flatMap { WebhookSecret($0) } }
+        let signatures = ([delivery.secret] + delivery.previousSecrets).compactMap { WebhookSecret($0) }
             .map { $0.signature(id: delivery.messageID, timestamp: timestamp, body: delivery.body) }
         var request = HTTPClientRequest(url: destination.url)
         request.method = .POST

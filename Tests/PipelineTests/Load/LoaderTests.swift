@@ -209,6 +209,34 @@ import Testing
         }
     }
 
+    /// What the server knows about a table that is being emptied must not make it read all of it for every row.
+    @Test(arguments: [false, true]) func manyChangesBesideADeleteAllTakeNoLonger(afterwards: Bool) async throws {
+        try await ImportRun.with { run in
+            let count = 20_000
+            func file(_ name: String) -> String { "sku,name\n" + (0..<count).map { "P-\($0),\(name)\n" }.joined() }
+            try await run(file("old"))
+            try await run.database.execute("ANALYZE products")
+            if afterwards {
+                // Emptied, counted, filled again, and not counted since.
+                try await run.database.execute("DELETE FROM products")
+                try await run.database.execute("ANALYZE products")
+                try await run(file("older"))
+            }
+            let hold = try await holdImport(run)
+            let running = Task { try await run(file("new") + "NEW-1,new\n") }
+            try await waitUntil(run, LoaderTests.importIsHeld)
+            if !afterwards { try await withoutWaiting(run, "DELETE FROM products") }
+            let time = try await ContinuousClock().measure {
+                await hold.close()
+                let end = try await running.value
+                #expect(end.rows.created == (afterwards ? 1 : count + 1))
+                #expect(end.rows.updated == (afterwards ? count : 0))
+            }
+            #expect(try await run.database.value("SELECT count(*) FROM products WHERE name = 'new'") == count + 1)
+            #expect(time < .seconds(20), "one batch alone would take longer")
+        }
+    }
+
     @Test func anotherSessionsEditDoesNotWait() async throws {
         try await ImportRun.with { run in
             try await run("sku,name\n" + (0..<3000).map { "P-\($0),same\n" }.joined() + "EDIT,1\n")
@@ -253,6 +281,7 @@ import Testing
             await hold.close()
             #expect(end.state == .cancelled)
             #expect(end.percent == 100)
+            #expect(end.sha256?.count == 64)
             #expect(try await run.products() == ["A|1||t"])
             #expect(
                 try await run.database.value("SELECT count(*) FROM pg_locks WHERE relation = 'products'::regclass") == 0

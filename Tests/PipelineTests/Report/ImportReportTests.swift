@@ -194,6 +194,16 @@ import Testing
         }
     }
 
+    @Test func aFileThatBreaksOffIsSaid() async throws {
+        try await ImportRun.with { run in
+            let end = try await run("sku,name\nA,1\nB,2\nC")
+            #expect(codes(end) == ["cut_off"] && end.warnings.first?.lines == [4])
+            #expect(end.rows.created == 2 && end.rows.rejected == 1)
+            #expect(codes(try await run("sku,name\nA,1\nC\n")).isEmpty, "a row that was written so")
+            #expect(codes(try await run("sku,name\nA,1\nC,3")).isEmpty, "a last line without an end is common")
+        }
+    }
+
     // MARK: After a crash
 
     @Test func filingCanBeRepeatedAtEveryStep() async throws {

@@ -112,14 +112,20 @@ import Testing
     @Test func signsWithBothSecretsForADay() async throws {
         try await DeliveryRun.with { run in
             try await Receiver.with { receiver in
-                let (old, new) = (WebhookSecret.random(), WebhookSecret.random())
-                let hook = try await run.addWebhook(receiver.url, secret: old)
-                try await run.database.session.run { _ = try WebhookStore($0).rotate(hook, to: new.text) }
+                let (older, old, new) = (WebhookSecret.random(), WebhookSecret.random(), WebhookSecret.random())
+                let hook = try await run.addWebhook(receiver.url, secret: older)
+                for secret in [old, new] {
+                    try await run.database.session.run { _ = try WebhookStore($0).rotate(hook, to: secret.text) }
+                }
                 try await run.enqueue()
                 try await run.delivering {
                     _ = try await run.end()
+                    // The older one has had its day.
                     try await run.database.execute(
-                        "UPDATE webhooks SET previous_secret_until = now() - interval '1 second'")
+                        """
+                        UPDATE webhooks
+                        SET previous_secrets = jsonb_set(previous_secrets, '{1,until}', to_jsonb(now() - interval '1 s'))
+                        """)
                     try await run.enqueue()
                     _ = try await run.end()
                 }
@@ -131,8 +137,8 @@ import Testing
                     }.joined(separator: " ")
                 }
                 let requests = receiver.requests
-                #expect(requests[0].headers["webhook-signature"] == signatures(requests[0], [new, old]))
-                #expect(requests[1].headers["webhook-signature"] == signatures(requests[1], [new]))
+                #expect(requests[0].headers["webhook-signature"] == signatures(requests[0], [new, old, older]))
+                #expect(requests[1].headers["webhook-signature"] == signatures(requests[1], [new, old]))
             }
         }
     }
@@ -154,6 +160,38 @@ import Testing
                 let webhook = try await run.webhook(hook)
                 #expect(webhook.isEnabled == staysOn)
                 #expect((webhook.disabledReason == nil) == staysOn)
+            }
+        }
+    }
+
+    @Test func whatAPersonSendsBeforeItsTimeKeepsItsPlaceInTheSchedule() async throws {
+        try await DeliveryRun.with { run in
+            try await Receiver.with { _, _ in
+                .answer(500)
+            } _: { receiver in
+                let hook = try await run.addWebhook(receiver.url)
+                try await run.enqueue()
+                let due: Date = try await run.delivering {
+                    _ = try await run.wait(60) { $0.allSatisfy { $0.attempts == 1 } }
+                    try await run.database.execute("UPDATE webhook_deliveries SET due_at = now() + interval '1 hour'")
+                    let (id, due) = try await run.database.session.run { connection in
+                        let row = try connection.query("SELECT id, due_at FROM webhook_deliveries")[0]
+                        return (try row[0, as: Int.self], try row[1, as: Date.self])
+                    }
+                    try await run.database.session.run { connection in
+                        _ = try connection.transaction { try DeliveryLog(connection).resend(id) }
+                    }
+                    _ = try await run.wait(60) { $0.allSatisfy { $0.attempts == 2 } }
+                    return due
+                }
+                let kept: Bool = try await run.database.value(
+                    """
+                    SELECT state = 'pending' AND NOT manual AND failures = 1 AND resume_at IS NULL
+                    FROM webhook_deliveries
+                    """)
+                #expect(kept)
+                #expect(try await run.database.value("SELECT due_at FROM webhook_deliveries") == due)
+                #expect(try await run.webhook(hook).failures == 1, "it counts for nothing")
             }
         }
     }

@@ -85,11 +85,15 @@ import Testing
 
     @Test func keepsOurOwnListenerOutUnlessItIsNamedWithItsPort() async throws {
         for host in ["127.0.0.1", "0.0.0.0", "localhost"] {
-            let own = WebhookDestinations(allowed: [Allowance("127.0.0.0/8")!], ownHost: host, ownPort: 8000)
+            let listener = OwnListener(host: host, port: 0)
+            let own = WebhookDestinations(allowed: ["127.0.0.0/8", "0.0.0.0/8"].map { Allowance($0)! }, own: listener)
+            #expect(try await WebhookDestinationsTests.refusal(of: "http://127.0.0.1:8000/", by: own) == nil)
+            listener.listens(on: 8000)
+            #expect(try await WebhookDestinationsTests.refusal(of: "http://0.0.0.0:8000/", by: own) != nil)
             let refusal = try await WebhookDestinationsTests.refusal(of: "http://127.0.0.1:8000/upload", by: own)
             #expect(refusal?.message.contains("admin server") == true)
             #expect(try await WebhookDestinationsTests.refusal(of: "http://127.0.0.1:8001/", by: own) == nil)
-            let named = WebhookDestinations(allowed: [Allowance("127.0.0.1:8000")!], ownHost: host, ownPort: 8000)
+            let named = WebhookDestinations(allowed: [Allowance("127.0.0.1:8000")!], own: listener)
             #expect(try await WebhookDestinationsTests.refusal(of: "http://127.0.0.1:8000/", by: named) == nil)
         }
     }
