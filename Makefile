@@ -42,7 +42,8 @@ test: prepare-test ## all tests, the pages in a browser included
 	@Tests/Faults/run "$$(swift build --show-bin-path)/product-importer" quick
 
 try: prepare-test build ## every way of deploy/ on clean systems, and what the program weighs; as root, minutes
-	@{ command -v debootstrap && command -v buildah; } > /dev/null || apt-get -qq install -y --no-install-recommends debootstrap buildah
+	@{ command -v debootstrap && command -v buildah && command -v docker-compose; } > /dev/null \
+		|| apt-get -qq install -y --no-install-recommends debootstrap buildah docker-compose
 	@Tests/Deploy/weight "$$(swift build $(RELEASE) --show-bin-path)/product-importer"
 	@Tests/Deploy/watchers "$$(swift build $(RELEASE) --show-bin-path)/product-importer" 20000
 	@Tests/Deploy/run "$$(swift build $(RELEASE) --show-bin-path)/product-importer"

@@ -61,7 +61,7 @@ class TwoOfUs(unittest.TestCase):
                 wait(lambda: world.value("SELECT count(*) FROM pg_stat_activity WHERE state <> 'idle' AND "
                                          "datname = current_database() AND query ILIKE '%products%' "
                                          "AND pid <> pg_backend_pid()") != "0",
-                     "it loads", 20)
+                     lambda: f"it loads\n{world.log()[-3000:]}")
                 time.sleep(world.random.uniform(0, 0.5))
                 watcher.send_signal(signal.SIGSTOP)
                 world.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
@@ -78,7 +78,7 @@ class TwoOfUs(unittest.TestCase):
             for round in range(6 if IS_SOAK else 2):
                 world.drop(model.sequence(0, RECORDS, f"v{round}"))
                 wait(lambda: world.value("SELECT count(*) FROM imports WHERE state = 'queued' AND attempt_open") == "1",
-                     "it loads", 20)
+                     lambda: f"it loads\n{world.log()[-3000:]}")
                 time.sleep(0.2)
                 sleeper.send_signal(signal.SIGSTOP)
                 # As on a network file system whose server forgot the lock.
