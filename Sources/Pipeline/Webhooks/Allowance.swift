@@ -1,4 +1,4 @@
-/// One entry of `IMPORTER_WEBHOOK_ALLOW`: a host, an address, a network, each perhaps with a port.
+/// One entry of `IMPORTER_WEBHOOK_ALLOW`: a host, an address, a network; perhaps with the one port that is meant.
 package struct Allowance: Sendable, Equatable {
     private let host: String
     private let network: IPNetwork?
@@ -29,11 +29,14 @@ package struct Allowance: Sendable, Equatable {
         (host, network, self.port) = (name.lowercased(), IPNetwork(String(name)), port)
     }
 
-    func allows(_ host: String, _ address: IPAddress) -> Bool {
-        self.host == host.lowercased() || network?.contains(address) == true
+    func allows(_ host: String, _ address: IPAddress, port: Int) -> Bool {
+        guard self.port == nil || self.port == port else { return false }
+        return self.host == host.lowercased() || network?.contains(address) == true
             || network?.contains(address.unmapped) == true
     }
 
     /// Our own listener is allowed only by name and port: whoever opens a network seldom means the server itself.
-    func names(_ host: String, _ address: IPAddress, port: Int) -> Bool { self.port == port && allows(host, address) }
+    func names(_ host: String, _ address: IPAddress, port: Int) -> Bool {
+        self.port != nil && allows(host, address, port: port)
+    }
 }

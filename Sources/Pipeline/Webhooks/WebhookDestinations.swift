@@ -106,7 +106,7 @@ package struct WebhookDestinations: Sendable {
                     + "To allow it all the same, set IMPORTER_WEBHOOK_ALLOW=\(bracketed(host)):\(port).")
         }
         guard let rule = AddressRule.refusing(address),
-            !allowed.contains(where: { $0.allows(host, address) })
+            !allowed.contains(where: { $0.allows(host, address, port: port) })
         else { return }
         throw Refusal(
             kind: .address,

@@ -95,6 +95,7 @@ import Testing
             #expect(try await WebhookDestinationsTests.refusal(of: "http://127.0.0.1:8001/", by: own) == nil)
             let named = WebhookDestinations(allowed: [Allowance("127.0.0.1:8000")!], own: listener)
             #expect(try await WebhookDestinationsTests.refusal(of: "http://127.0.0.1:8000/", by: named) == nil)
+            #expect(try await WebhookDestinationsTests.refusal(of: "http://127.0.0.1:8001/", by: named) != nil)
         }
     }
 
