@@ -50,10 +50,10 @@ async function poll() {
   await look();
   setTimeout(poll, 10000);
 }
-health.addEventListener("keydown", (event) => {
+addEventListener("keydown", (event) => {
   if (event.key !== "Escape" || !health.open) return;
+  if (health.contains(document.activeElement)) health.querySelector("summary").focus();
   health.open = false;
-  health.querySelector("summary").focus();
 });
 // Before the log-in nothing is told.
 if (!document.querySelector("form.login")) poll();
