@@ -156,9 +156,15 @@ import Testing
             var statuses: [Int] = []
             for _ in 0..<6 { statuses.append(try await client.json("/login", .post, "password=x", form).status.code) }
             #expect(statuses == [401, 401, 401, 401, 401, 429])
-            let response = try await client.send("/api/imports", .get, [("Authorization", "Bearer tok-en")])
-            try expectProblem(response, .tooManyRequests)
-            #expect(response.headers[.retryAfter] != nil)
+            let page = try await client.json("/login", .post, "password=x&next=a", form)
+            #expect(page.status == .tooManyRequests && page.headers[.retryAfter] != nil)
+            #expect(page.text.contains("Too many wrong answers. Try again in 1 second.") && page.text.contains("<form"))
+            let wrong = try await client.send("/api/imports", .get, [("Authorization", "Bearer wrong")])
+            try expectProblem(wrong, .tooManyRequests)
+            #expect(wrong.headers[.retryAfter] != nil)
+            // Who has the token waits for nobody else's mistakes.
+            let right = try await client.send("/api/imports", .get, [("Authorization", "Bearer tok-en")])
+            #expect(right.status == .ok)
         }
     }
 

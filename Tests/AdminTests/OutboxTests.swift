@@ -64,7 +64,7 @@ import Testing
     @Test(arguments: [
         "../secret.csv", "%2e%2e/secret.csv", "%2E%2E%2Fsecret.csv", "..%2fsecret.csv", "%252e%252e/secret.csv",
         "ID/../../secret.csv", "ID/%2e%2e/%2e%2e/secret.csv", "./index.html", "ID/./report.html", "//index.html",
-        "/index.html", "ID//report.html", "ID/", "ID", "", ".hidden.csv", "%2ehidden.csv", "ID/.progress.1.tmp",
+        "/index.html", "ID//report.html", "ID/", "ID", ".hidden.csv", "%2ehidden.csv", "ID/.progress.1.tmp",
         "link.csv", "linked/secret.csv", "ID/link.csv", "pipe.csv", "index.html%00", "index.html%00.csv", "index.html%",
         "index.html%2", "index.html%zz", "index.html/", "ID%2freport.html", "ID\\report.html", "..\\secret.csv",
         "ID/report.html/x", "ID/a/b", "%c0%ae%c0%ae/secret.csv", "%u002e%u002e/secret.csv", "nothing.csv", "INDEX.HTML",
@@ -91,6 +91,16 @@ import Testing
                     #expect(!response.text.contains("SECRET"))
                     expectSafeHeaders(response)
                 }
+            }
+        }
+    }
+
+    @Test(arguments: [("/outbox", "./outbox/index.html"), ("/outbox/", "./index.html")])
+    func theFolderLeadsToItsOverview(_ path: String, _ location: String) async throws {
+        try await AdminFixture.with { fixture in
+            try await fixture.serve { client in
+                let response = try await client.send(path)
+                #expect(response.status == .seeOther && response.headers[.location] == location)
             }
         }
     }

@@ -91,6 +91,15 @@ import Testing
         }
     }
 
+    @Test func allFieldsOfTheWrongKindAreNamed() async throws {
+        try await withServer { client, _ in
+            let response = try await client.json("/api/products", .post, #"{"active":"maybe","name":7,"sku":"A"}"#)
+            try expectProblem(response, .unprocessableContent)
+            #expect(response.text.contains(#"{"field":"active","message":"This must be true or false."}"#))
+            #expect(response.text.contains(#"{"field":"name","message":"This must be a text."}"#))
+        }
+    }
+
     @Test func textsOfAnyKindComeBackAsTheyWere() async throws {
         let name = "<script>alert('\"&')</script>\u{1B}[31m\u{202E}עברית\r\nline\u{0007}"
         try await withServer { client, _ in
@@ -132,7 +141,8 @@ import Testing
                 ("name=WOOL", ["A-2", "A-1"]), ("name=100%25", ["A-2"]), ("name=l_h", ["A-2"]), ("name=%25", ["A-2"]),
                 ("description=%5C", ["A-2"]), ("name=m%C3%BCtze", ["B-1"]), ("description=%D0%B6", ["B-1"]),
                 ("description=%CE%B2", ["B-1"]), ("q=wool", ["B-2", "A-2", "A-1"]), ("q=b-", ["B-2", "B-1"]),
-                ("q=wool&active=true", ["B-2", "A-1"]), ("active=false", ["A-2"]), ("sku=a&name=scarf", ["A-1"]),
+                ("q=wool&active=true", ["B-2", "A-1"]), ("active=false", ["A-2"]), ("active=FALSE", ["A-2"]),
+                ("sku=a&name=scarf", ["A-1"]),
                 ("q=nothing", []), ("q=", ["B-2", "B-1", "A-2", "A-1"]), ("sort=sku", ["A-1", "A-2", "B-1", "B-2"]),
                 ("sort=-name", ["A-1", "B-1", "B-2", "A-2"]), ("q=wool+scarf", ["A-1"]), ("q=wool%20scarf", ["A-1"]),
                 ("q=wool%2Bscarf", []),

@@ -89,6 +89,7 @@ import Testing
             try await options.database.withConnection { _ = try $0.query("DELETE FROM products") }
             let refused = try await post(client, "/api/imports/\(id)/apply", "{}")
             #expect(refused.status == .conflict && refused.text.contains("has changed since this preview"))
+            #expect(refused.text.contains(#""field":"anyway""#))
             #expect(try await post(client, "/api/imports/\(id)/apply", #"{"anyway":true}"#).status == .accepted)
         }
         await options.database.close()

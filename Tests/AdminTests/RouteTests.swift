@@ -35,7 +35,7 @@ import Testing
         }
     }
 
-    @Test(arguments: ["/nowhere", "/api", "/api/nothing", "/static/", "/static/nothing.js", "/static/..", "/outbox"])
+    @Test(arguments: ["/nowhere", "/api", "/api/nothing", "/static/", "/static/nothing.js", "/static/.."])
     func whatIsNotThereIsAProblem(_ path: String) async throws {
         try await AdminFixture.with { fixture in
             try await fixture.serve { client in try expectProblem(try await client.send(path), .notFound) }

@@ -85,7 +85,14 @@ import Testing
                 try expectProblem(
                     try await client.json("/upload", .post, twice, "multipart/form-data; boundary=b"),
                     .unprocessableContent)
-                try expectProblem(try await client.json("/upload", .post, "{}"), .unsupportedMediaType)
+                let none = try await upload(client, "", "")
+                try expectProblem(none, .unprocessableContent)
+                #expect(none.text.contains(#""field":"file""#))
+                for type in ["application/json", "text/csv"] {
+                    let response = try await client.json("/upload", .post, "{}", type)
+                    try expectProblem(response, .unsupportedMediaType)
+                    #expect(response.text.contains("multipart/form-data, in the field file"))
+                }
                 try expectProblem(try await client.json("/upload", .post, body, "multipart/form-data"), .badRequest)
                 #expect(try names(fixture.inbox).filter { $0 != ".uploads" } == [])
                 #expect(try names("\(fixture.inbox)/.uploads") == [])

@@ -68,6 +68,15 @@ import Testing
         }
     }
 
+    @Test func aMissingURLIsAskedFor() async throws {
+        try await WebhooksTests.with(allowed: []) { client, _, _ in
+            for body in ["{}", #"{"url":""}"#, #"{"url":" "}"#] {
+                let response = try await client.json("/api/webhooks", .post, body)
+                #expect(response.text.contains("such as https://example.com/webhook"), "\(response.text)")
+            }
+        }
+    }
+
     @Test func aTestTellsWhatCameOfIt() async throws {
         try await WebhooksTests.with { client, _, _ in
             try await Receiver.with { number, _ in

@@ -43,7 +43,8 @@ class Browser:
     def text(self, selector):
         """What the page shows there; empty when there is nothing or it is hidden."""
         return self.driver.execute_script(
-            "const node = document.querySelector(arguments[0]); return node ? node.innerText.trim() : ''", selector)
+            "const node = document.querySelector(arguments[0]);"
+            "return node?.checkVisibility() ? node.innerText.trim() : ''", selector)
 
     def texts(self, selector):
         return self.driver.execute_script(

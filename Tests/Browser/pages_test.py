@@ -1,7 +1,11 @@
 """The main deeds on every page, by keyboard where a person could."""
 
+import re
+import time
 import unittest
 
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from browser import Browser
@@ -31,6 +35,10 @@ class Pages(unittest.TestCase):
         browser.until_text("#empty", "No imports yet")
         browser.until_text(".health-word", "All well")
         browser.check(self, "imports-empty")
+        browser.find("#health summary").send_keys(Keys.ENTER)
+        browser.until_text(".health-parts", "Database is well.")
+        browser.press(Keys.ESCAPE)
+        browser.until(lambda: browser.text(".health-parts") == "", "the panel to close")
         self.open("products")
         browser.until_text("#empty", "No products yet")
         browser.check(self, "products-empty")
@@ -61,6 +69,55 @@ class Pages(unittest.TestCase):
         browser.until_text(".import .pill", "Completed")
         self.assertEqual(browser.text(".import .tag"), "Preview")
         self.assertEqual(self.server.ask("api/products")["total"], 0)
+        browser.find(".import .file").click()
+        browser.until_text("#facts", "What an import would do")
+        browser.until_text("#facts", "Would be created\n1")
+
+    def test_3a_files_wait_as_they_were_chosen_and_can_be_taken_back(self):
+        browser = self.browser
+        paths = [self.server.write(f"wait-{number}.csv", "sku\n" + "W-1\n" * 50_000) for number in range(3)]
+        self.open("")
+        browser.until_text(".health-word", "All well")
+        browser.driver.set_network_conditions(latency=0, download_throughput=1 << 20, upload_throughput=100_000)
+        self.addCleanup(browser.driver.delete_network_conditions)
+        browser.find("#dry-run").send_keys(Keys.SPACE)
+        browser.find("#file").send_keys("\n".join(paths))
+        browser.find("#dry-run").send_keys(Keys.SPACE)
+        browser.until_text("#uploads li:nth-child(2)", "Waiting to be sent")
+        self.assertEqual(browser.texts("#uploads .tag"), ["Preview"] * 3)
+        prevented = browser.driver.execute_script(
+            "return !dispatchEvent(new Event('beforeunload', { cancelable: true }))")
+        self.assertTrue(prevented, "leaving the page is asked about")
+        browser.find("#uploads li:nth-child(2) button").send_keys(Keys.ENTER)
+        self.assertEqual(len(browser.texts("#uploads li")), 2)
+        browser.driver.delete_network_conditions()
+        browser.until(lambda: browser.texts(".imports .file")[:2] == ["wait-2.csv", "wait-0.csv"], "the imports")
+        browser.until(lambda: browser.texts(".import .pill")[:2] == ["Completed"] * 2, "their ends")
+        self.assertEqual([item["dry_run"] for item in self.server.ask("api/imports")["items"][:2]], [True, True])
+        self.assertEqual(self.server.ask("api/products")["total"], 0)
+
+    def test_3b_what_looks_like_damage_is_seen_on_the_list(self):
+        browser = self.browser
+        self.server.drop("numbers.csv", "sku,name\n1.23E+11,Lamp\nA-1,\"x\"y\n")
+        self.open("")
+        browser.until_text(".import .attention", "1 warning")
+        browser.check(self, "imports-warning")
+        browser.find(".import .attention").click()
+        browser.until_text("#warning-list", "shortened")
+        browser.until_text("#reject-rows", "The whole row")
+        self.assertIn("A-1,\"x\"y", browser.text("#reject-rows"))
+
+    def test_3c_rejects_and_their_repair_lead_to_each_other(self):
+        browser = self.browser
+        first = self.server.drop("broken.csv", "sku,name\nA-1,Lamp\n,Cup\n,Box\n")
+        second = self.server.drop("rejects.csv", "sku,name\nA-2,Cup\nA-3,Box\n")
+        self.open(f"imports/{second['id']}")
+        browser.until_text("#repair", "repairs rejected rows of an earlier import")
+        browser.find("#repair a").click()
+        browser.until_text("#repair", "came back in rejects.csv. Nothing is open.")
+        self.assertTrue(browser.driver.current_url.endswith(first["id"]))
+        browser.until_text("#reject-advice", "They have been repaired since.")
+        browser.check(self, "import-repaired")
 
     def test_4_an_import_is_cancelled_and_everything_is_as_before(self):
         browser = self.browser
@@ -73,6 +130,16 @@ class Pages(unittest.TestCase):
         browser.until(lambda: browser.texts(".imports .file")[:1] == ["large.csv"], "the import's row")
         cancel = browser.find("button[aria-label=\"Cancel large.csv\"]")
         browser.until(cancel.is_displayed, "the button")
+        # A try that fails is said until the next one.
+        browser.driver.execute_cdp_cmd("Network.enable", {})
+        browser.driver.execute_cdp_cmd("Network.setBlockedURLs", {"urls": ["*/cancel"]})
+        cancel.send_keys(Keys.ENTER)
+        browser.until_text(".import .message", "This was not cancelled.")
+        facts = browser.text(".import-facts")
+        browser.until(lambda: browser.text(".import-facts") != facts, "the next poll")
+        self.assertIn("This was not cancelled.", browser.text(".import .message"))
+        browser.driver.execute_cdp_cmd("Network.setBlockedURLs", {"urls": []})
+        browser.driver.get_log("browser")
         cancel.send_keys(Keys.ENTER)
         browser.until_text(".import .pill", "Cancelled")
         self.assertEqual(self.server.read("api/products.csv"), before)
@@ -120,9 +187,52 @@ class Pages(unittest.TestCase):
         browser.find("td .quiet-button").send_keys(Keys.ENTER)
         browser.until_text("#toast", "Deleted A-18.")
         self.assertEqual(self.server.ask("api/products")["total"], 0)
-        browser.find("#undo").send_keys(Keys.ENTER)
+        browser.find("#act").send_keys(Keys.ENTER)
         browser.until(lambda: browser.texts("td .sku") == ["A-18"], "the product again")
         self.assertEqual(self.server.ask("api/products")["items"][0]["active"], False)
+        browser.until(lambda: browser.driver.switch_to.active_element.text == "A-18", "the focus")
+
+    def test_5a_a_double_click_deletes_one_and_all_deletions_can_be_undone(self):
+        browser = self.browser
+        self.server.drop("four.csv", "sku\nD-1\nD-2\nD-3\nD-4\n")
+        self.open("products?sort=sku")
+        browser.until_text("#count", "4 products")
+        browser.until(lambda: not browser.driver.find_elements(By.CSS_SELECTOR, "[data-settling]"), "a settled list")
+        mouse = ActionChains(browser.driver, duration=0)
+        mouse.move_to_element(browser.find("td .quiet-button")).click().pause(0.25).click().perform()
+        browser.until_text("#count", "3 products")
+        time.sleep(1)
+        self.assertEqual(browser.texts("td .sku"), ["D-2", "D-3", "D-4"])
+        browser.find("td .quiet-button").send_keys(Keys.ENTER)
+        browser.until_text("#toast", "Deleted 2 products.")
+        browser.check(self, "products-deleted")
+        browser.find("#act").send_keys(Keys.ENTER)
+        browser.until_text("#count", "4 products")
+        self.assertEqual(browser.texts("td .sku"), ["D-1", "D-2", "D-3", "D-4"])
+        # When the toast goes, the focus stays where the work was.
+        browser.find("tr:nth-child(2) .quiet-button").send_keys(Keys.ENTER)
+        browser.until_text("#toast", "Deleted D-2.")
+        browser.until(lambda: browser.text("#toast") == "", "the toast to go")
+        self.assertEqual(browser.driver.switch_to.active_element.text, "D-3")
+
+    def test_5b_the_filter_is_told_apart_from_the_catalogue(self):
+        browser = self.browser
+        self.server.drop("two.csv", "sku\nF-1\nF-2\n")
+        self.open("products?q=F")
+        browser.until_text("#count", "2 of 2")
+        browser.find("#new").send_keys(Keys.ENTER)
+        browser.press("G-1", Keys.ENTER)
+        browser.until_text("#toast", "Saved G-1. The filter hides it.")
+        browser.find("#act").send_keys(Keys.ENTER)
+        browser.until_text("#count", "3 products")
+        self.open("products?q=F")
+        browser.until_text("#count", "2 of 3")
+        browser.find("#delete-all").send_keys(Keys.ENTER)
+        browser.until_text("#delete-word", "delete 3")
+        browser.press("delete 3", Keys.ENTER)
+        browser.until_text("#no-match", "Nothing matches")
+        browser.find("input[name=q]").send_keys("x")
+        browser.until_text("#count", "0 of 0")
 
     def test_6_the_address_holds_the_view(self):
         browser = self.browser
@@ -199,6 +309,11 @@ class SignedIn(unittest.TestCase):
         browser.press("wrong", Keys.ENTER)
         browser.until_text("#login-error", "This is not the password.")
         browser.check(self, "login")
+        # Who guesses on is told how long to wait, on the same page.
+        while not (wait := re.search("Too many wrong answers. Try again in ([0-9]+) second", browser.text("#login-error"))):
+            browser.find("#password").send_keys("wrong", Keys.ENTER)
+            browser.until(lambda: browser.find("#password").get_attribute("value") == "", "the answer")
+        time.sleep(int(wait.group(1)))
         browser.find("#password").send_keys("päss wörd", Keys.ENTER)
         browser.until_text("h1", "Products")
         self.assertTrue(browser.driver.current_url.endswith("/products?q=x"))
@@ -225,6 +340,8 @@ class Webhooks(unittest.TestCase):
         browser.until_text("#empty", "No webhooks yet")
         browser.check(self, "webhooks-empty")
         url = browser.find("input[name=url]")
+        url.send_keys(Keys.ENTER)
+        browser.until_text("#url-error", "such as https://example.com/webhook")
         url.send_keys("ftp://example.com", Keys.ENTER)
         browser.until_text("#url-error", "http")
         url.send_keys(Keys.CONTROL, "a")

@@ -44,7 +44,10 @@ struct ChangeGuard: RouterMiddleware {
         case "application/json", "multipart/form-data": return
         case nil where !request.hasBody: return
         default:
-            throw Problem(.unsupportedMediaType, "Send JSON, with the header Content-Type: application/json.")
+            throw Problem(
+                .unsupportedMediaType,
+                "Send JSON, with the header Content-Type: application/json; or, to /upload, a file as "
+                    + "multipart/form-data, in the field file.")
         }
     }
 }

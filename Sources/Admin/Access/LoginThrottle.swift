@@ -19,7 +19,8 @@ final class LoginThrottle: Sendable {
     func check(_ address: String, now: ContinuousClock.Instant = .now) throws {
         guard let until = byAddress.withLock({ $0[address]?.blockedUntil }), until > now else { return }
         let seconds = max(1, Int(((until - now) / .seconds(1)).rounded(.up)))
-        var problem = Problem(.tooManyRequests, "Too many wrong answers. Try again in \(seconds) s.")
+        let pause = "\(seconds) second\(seconds == 1 ? "" : "s")"
+        var problem = Problem(.tooManyRequests, "Too many wrong answers. Try again in \(pause).")
         problem.headers[.retryAfter] = "\(seconds)"
         throw problem
     }

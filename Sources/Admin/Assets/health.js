@@ -2,7 +2,7 @@
 
 import { exact, relative } from "./format.js";
 import { element } from "./row.js";
-import { ask } from "./server.js";
+import { at } from "./server.js";
 
 const health = document.getElementById("health");
 const word = health.querySelector(".health-word");
@@ -30,8 +30,13 @@ function show(status, text, items) {
 
 async function look() {
   try {
-    const { checks } = await ask("ready");
-    if (!checks) return;
+    const response = await fetch(at("ready"), { headers: { accept: "application/json" } });
+    // Whoever is not signed in is told nothing, and not led away from what the page says.
+    if (response.status === 401) {
+      health.hidden = true;
+      return;
+    }
+    const { checks } = await response.json();
     const failed = Object.keys(checks).filter((name) => checks[name].status !== "ok");
     const text = failed.length === 0 ? "All well"
       : failed.length === 1 ? `${names[failed[0]] ?? failed[0]} unwell` : `${failed.length} parts unwell`;
@@ -45,5 +50,10 @@ async function poll() {
   await look();
   setTimeout(poll, 10000);
 }
-// Before the log-in nothing is told, and asking would only lead here again.
+addEventListener("keydown", (event) => {
+  if (event.key !== "Escape" || !health.open) return;
+  if (health.contains(document.activeElement)) health.querySelector("summary").focus();
+  health.open = false;
+});
+// Before the log-in nothing is told.
 if (!document.querySelector("form.login")) poll();

@@ -13,6 +13,13 @@ const row = new Row();
 list.append(row.node);
 
 const delimiters = { ",": "comma", ";": "semicolon", "|": "bar", "\t": "tab" };
+const plans = {
+  copy: "Into an empty catalogue", scan: "Compared with the whole catalogue", probe: "Compared with these products only",
+};
+const effects = {
+  false: ["What it changed", "Created", "Updated", "Unchanged"],
+  true: ["What an import would do", "Would be created", "Would be updated", "Would stay as they are"],
+};
 const stages = { parse: "Reading", dedupe: "Finding duplicates", load: "Loading", finish: "Finishing" };
 
 function table(title, pairs) {
@@ -47,6 +54,7 @@ function stageTimes(progress) {
 function renderFacts(progress) {
   const { format, plan, bytes, rows } = progress;
   const time = (value) => (value ? exact(value) : null);
+  const [effect, created, updated, unchanged] = effects[progress.dry_run];
   const said = progress.sentence ?? "";
   find("sentence").textContent = said;
   find("sentence").hidden = said === "";
@@ -57,9 +65,9 @@ function renderFacts(progress) {
       ["Columns", format ? Object.entries(format.columns).map(([known, as]) => (known === as ? known : `${as} as ${known}`)).join(", ") : null],
       ["Ignored columns", format?.ignored_columns.join(", ")], ["Rows", number(rows.read)], ["SHA-256", progress.sha256],
     ]),
-    ...table("What it changed", isEnd(progress) ? [
-      ["Created", number(rows.created)], ["Updated", number(rows.updated)], ["Unchanged", number(rows.unchanged)],
-      ["Duplicates", number(rows.duplicates)], ["Rejected", number(rows.rejected)], ["How it was loaded", plan?.reason],
+    ...table(effect, isEnd(progress) ? [
+      [created, number(rows.created)], [updated, number(rows.updated)], [unchanged, number(rows.unchanged)],
+      ["Duplicates", number(rows.duplicates)], ["Rejected", number(rows.rejected)], ["How", plans[plan?.name]],
     ] : []),
     ...stageTimes(progress),
     ...table("Import", [
@@ -72,7 +80,9 @@ function renderFacts(progress) {
 /** What looks like damage, with the first lines. */
 function renderWarnings(progress) {
   const warnings = progress.warnings ?? [];
+  const isNew = find("warnings").hidden && warnings.length > 0;
   find("warnings").hidden = warnings.length === 0;
+  if (isNew && location.hash === "#warnings") find("warnings").scrollIntoView();
   find("warning-list").replaceChildren(...warnings.map(({ message, count, lines }) => {
     const item = element("li", "notice", message);
     if (lines.length > 0) {
@@ -83,6 +93,50 @@ function renderWarnings(progress) {
   }));
 }
 
+/** Mended rejects and the import that rejected them lead to each other. */
+function renderRepair(progress) {
+  const { repairs, repaired_by: repairedBy = [], open_rejects: open } = progress;
+  const link = (to, text) => {
+    const made = element("a", "", text);
+    made.href = at(`imports/${to}`);
+    return made;
+  };
+  const said = [];
+  if (repairs) said.push(["This file repairs rejected rows of ", link(repairs, "an earlier import"), "."]);
+  if (repairedBy.length > 0) {
+    const links = repairedBy.flatMap(({ id: by, file }, index) => [index > 0 ? ", " : "", link(by, file)]);
+    const rest = open === 0 ? "Nothing is open." : `${plural(open, "row")} of ${number(progress.rows.rejected)} still open.`;
+    said.push(["Rejected rows came back in ", ...links, `. ${rest}`]);
+  }
+  find("repair").hidden = said.length === 0;
+  find("repair").replaceChildren(...said.map((words) => {
+    const line = element("p");
+    line.append(...words);
+    return line;
+  }));
+}
+
+/** What to do with the rejected rows as a whole. */
+function rejectsAdvice(progress) {
+  if (progress.open_rejects === 0) return "They have been repaired since.";
+  if (progress.state === "failed") return "Mend the whole file and drop that again: none of its rows was applied.";
+  return progress.dry_run
+    ? "Nothing of this file has been imported yet. Mend these rows in the file itself, or import it first and then mend the rejects of that import."
+    : "";
+}
+
+/**
+ * A value is empty only where a cell is: what is wrong with a whole row has no value but the row's beginning. What has
+ * been repaired needs no advice.
+ */
+function rejectedCells({ line, column, code, message, value }, isRepaired) {
+  const text = code === "field_count" ? plural(Number(value), "cell") : value || (column ? "empty" : "–");
+  return [
+    ["Line", number(Number(line)), "number"], ["Column", column || "The whole row", ""],
+    ["Value", text, value ? "file" : "lead"], ...(isRepaired ? [] : [["What to do", message, ""]]),
+  ];
+}
+
 let hasRejects = false;
 
 async function renderRejects(progress) {
@@ -90,11 +144,11 @@ async function renderRejects(progress) {
   hasRejects = true;
   const { rows, isWhole } = await readRejects(outboxLink(progress.files.errors));
   if (rows.length === 0) return;
-  find("reject-rows").replaceChildren(...rows.map(({ line, column, value, message }) => {
+  const isRepaired = progress.open_rejects === 0;
+  find("reject-to-do").hidden = isRepaired;
+  find("reject-rows").replaceChildren(...rows.map((row) => {
     const made = element("tr");
-    for (const [label, text, className] of [
-      ["Line", number(Number(line)), "number"], ["Column", column, ""], ["Value", value, "file"], ["What to do", message, ""],
-    ]) {
+    for (const [label, text, className] of rejectedCells(row, isRepaired)) {
       const cell = element("td", className, text);
       cell.dataset.label = label;
       made.append(cell);
@@ -103,6 +157,7 @@ async function renderRejects(progress) {
   }));
   find("reject-count").textContent = isWhole ? plural(rows.length, "row")
     : `The first ${number(rows.length)} of ${number(progress.rows.rejected)}`;
+  find("reject-advice").textContent = rejectsAdvice(progress);
   find("reject-download").href = outboxLink(progress.files.rejects ?? progress.files.errors);
   find("rejects").hidden = false;
 }
@@ -112,6 +167,7 @@ function show(progress) {
   row.update(progress);
   renderFacts(progress);
   renderWarnings(progress);
+  renderRepair(progress);
   offerRepeat(progress, isEnd(progress));
   renderRejects(progress).catch(() => { hasRejects = false; });
   say("");

@@ -47,7 +47,7 @@ function arrange(items) {
 
 function announce(progress) {
   announcements.textContent = progress.state === "completed"
-    ? `${progress.file} is imported: ${countsSentence(progress)}.`
+    ? `${progress.file} is ${progress.dry_run ? "tried out" : "imported"}: ${countsSentence(progress)}.`
     : `${progress.file} ${progress.state === "failed" ? "failed" : "was cancelled"}: ${progress.error?.message ?? progress.message}`;
 }
 

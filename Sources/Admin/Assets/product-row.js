@@ -2,7 +2,7 @@
 
 import { exact, relative } from "./format.js";
 import { element } from "./row.js";
-import { Refusal, ask } from "./server.js";
+import { ask, refusalWords } from "./server.js";
 
 const names = { sku: "SKU", name: "Name", description: "Description" };
 let lastError = 0;
@@ -34,8 +34,8 @@ function complain(input, text) {
 }
 
 const wordsFor = (error, key) => {
-  if (!(error instanceof Refusal)) return "The server does not answer. Try again.";
-  return error.fields.find((one) => one.field === key)?.message ?? error.message;
+  const field = error.fields?.find((one) => one.field === key);
+  return field?.message ?? refusalWords(error);
 };
 
 function makeSwitch(label) {
@@ -63,7 +63,11 @@ export class ProductRow {
     this.changed = element("time", "when");
     this.deleteButton = element("button", "quiet-button", "Delete");
     this.deleteButton.type = "button";
-    this.deleteButton.addEventListener("click", () => remove(this.product));
+    this.deleteButton.addEventListener("click", async () => {
+      this.deleteButton.disabled = true;
+      await remove(this.product);
+      this.deleteButton.disabled = false;
+    });
     this.node.append(...this.cells.map((one) => one.node), cell("Active", this.active),
       cell("Changed", this.changed), cell("", this.deleteButton));
   }

@@ -2,14 +2,16 @@
 
 import { number, plural } from "./format.js";
 import { ProductRow, NewProductRow } from "./product-row.js";
-import { Refusal, ask, at, words } from "./server.js";
+import { ask, at, refusalWords, words } from "./server.js";
 
 const find = (id) => document.getElementById(id);
 const filters = find("filters");
 const fields = ["q", "sku", "name", "description", "active"];
 const standard = { page: "1", per_page: "25", sort: "-id" };
 const typingPause = 200;
-const undoTime = 8000;
+const toastTime = 8000;
+/** So long after a row has moved, a click may have been meant for the one that stood there. */
+const settlingTime = 700;
 
 let view = readAddress();
 let answer = null;
@@ -40,6 +42,12 @@ function go(change, { replace = false } = {}) {
   history[replace ? "replaceState" : "pushState"](null, "", query ? `?${query}` : location.pathname);
   showControls();
   return load();
+}
+
+function showAll() {
+  endToast();
+  go({ ...Object.fromEntries(fields.map((name) => [name, ""])), page: "1" });
+  filters.elements.q.focus();
 }
 
 const isFiltered = () => fields.some((name) => view[name]);
@@ -91,10 +99,12 @@ async function load() {
 function show() {
   const body = find("rows");
   const present = new Set(answer.items.map((product) => product.id));
+  let hasMoved = false;
   for (const [id, row] of rows) {
     if (present.has(id)) continue;
     row.node.remove();
     rows.delete(id);
+    hasMoved = true;
   }
   const offset = newRow ? 1 : 0;
   answer.items.forEach((product, index) => {
@@ -102,8 +112,11 @@ function show() {
     rows.set(product.id, row);
     row.update(product);
     const there = body.children[index + offset];
-    if (there !== row.node) body.insertBefore(row.node, there ?? null);
+    if (there === row.node) return;
+    body.insertBefore(row.node, there ?? null);
+    hasMoved = true;
   });
+  if (hasMoved) settle();
   const { total, page, pages } = answer;
   find("count").textContent = isFiltered() ? `${number(total)} of ${number(everything)}` : plural(total, "product");
   find("empty").hidden = total > 0 || isFiltered() || newRow !== null;
@@ -114,6 +127,15 @@ function show() {
   find("place").textContent = `Page ${number(page)} of ${number(pages)}`;
   find("previous").disabled = page <= 1;
   find("next").disabled = page >= pages;
+}
+
+let settling;
+
+/** Until the list has settled, no click deletes. */
+function settle() {
+  find("table").dataset.settling = "";
+  clearTimeout(settling);
+  settling = setTimeout(() => { delete find("table").dataset.settling; }, settlingTime);
 }
 
 function say(text) {
@@ -129,7 +151,10 @@ function startNew() {
       newRow = null;
       everything = null;
       await go({ page: "1", sort: "-id" });
-      rows.get(product.id)?.focus();
+      if (rows.has(product.id)) return rows.get(product.id).focus();
+      if (!isFiltered()) return;
+      toast(`Saved ${product.sku}. The filter hides it.`, "Show all products", showAll);
+      find("act").focus();
     }, () => {
       newRow = null;
       if (answer) show();
@@ -142,42 +167,85 @@ function startNew() {
   newRow.focus();
 }
 
-let undoTimer;
-let deleted = null;
+/** What was deleted while the toast is shown, and where the last one stood. */
+let deleted = [];
+let place = 0;
 
 async function remove(product) {
   try {
     await ask(`api/products/${product.id}`, { method: "DELETE" });
   } catch (error) {
-    return say(words(error));
+    return say(refusalWords(error));
   }
-  deleted = product;
+  place = [...find("rows").children].indexOf(rows.get(product.id)?.node);
+  deleted.push(product);
   everything = null;
-  toast(`Deleted ${product.sku}.`);
+  offerUndo();
   await load();
-  find("undo").focus();
+  find("act").focus();
 }
 
-function toast(text) {
-  const node = find("toast");
-  node.firstElementChild.textContent = text;
-  node.hidden = false;
-  clearTimeout(undoTimer);
-  undoTimer = setTimeout(() => { node.hidden = true; }, undoTime);
+function offerUndo() {
+  const what = deleted.length === 1 ? deleted[0].sku : plural(deleted.length, "product");
+  toast(`Deleted ${what}.`, "Undo", undo);
 }
 
+/** Makes them again, the oldest first. What cannot be made again can be tried once more. */
 async function undo() {
-  find("toast").hidden = true;
-  if (!deleted) return;
-  const { sku, name, description, active } = deleted;
-  deleted = null;
-  everything = null;
-  try {
-    await ask("api/products", { method: "POST", body: { sku, name, description, active } });
-  } catch (error) {
-    return say(words(error));
+  const refused = [];
+  let made = null;
+  let reason = "";
+  for (const product of endToast()) {
+    const { sku, name, description, active } = product;
+    try {
+      made = await ask("api/products", { method: "POST", body: { sku, name, description, active } });
+    } catch (error) {
+      refused.push(product);
+      reason = `${sku}: ${refusalWords(error)}`;
+    }
   }
+  everything = null;
   await load();
+  if (refused.length > 0) {
+    deleted = refused;
+    say(reason);
+    offerUndo();
+  }
+  focusRow(rows.get(made?.id));
+}
+
+// --- The toast
+
+let toastTimer;
+let act = null;
+
+/** Says what was done, and offers for a while what can be done about it. */
+function toast(text, label, action) {
+  act = action;
+  find("toast").firstElementChild.textContent = text;
+  find("act").textContent = label;
+  find("toast").hidden = false;
+  clearTimeout(toastTimer);
+  toastTimer = setTimeout(endToast, toastTime);
+}
+
+/** Gives back what can no longer be undone from now on; and the focus to where the work goes on. */
+function endToast() {
+  clearTimeout(toastTimer);
+  const hadFocus = find("toast").contains(document.activeElement);
+  find("toast").hidden = true;
+  if (hadFocus) focusRow();
+  const ended = deleted;
+  deleted = [];
+  return ended;
+}
+
+/** The row given, or the one that stands where the last one was deleted. */
+function focusRow(row) {
+  const near = [...find("rows").children].at(Math.min(place, rows.size - 1));
+  const target = row ?? [...rows.values()].find(({ node }) => node === near);
+  if (target) target.focus();
+  else find("new").focus();
 }
 
 // --- Deleting all
@@ -205,11 +273,12 @@ async function deleteAll(event) {
   find("delete-confirm").disabled = true;
   try {
     const { deleted: count } = await ask("api/products", { method: "DELETE" });
+    everything = null;
     dialog.close();
     await go({ page: "1" });
     find("count").textContent = `Deleted ${plural(count, "product")}.`;
   } catch (error) {
-    find("delete-error").textContent = error instanceof Refusal ? error.message : "The server does not answer. Try again.";
+    find("delete-error").textContent = refusalWords(error);
     find("delete-confirm").disabled = false;
   }
 }
@@ -225,10 +294,7 @@ filters.addEventListener("input", () => {
   }, typingPause);
 });
 filters.addEventListener("submit", (event) => event.preventDefault());
-find("clear").addEventListener("click", () => {
-  go({ ...Object.fromEntries(fields.map((name) => [name, ""])), page: "1" });
-  filters.elements.q.focus();
-});
+find("clear").addEventListener("click", showAll);
 for (const head of document.querySelectorAll("th[data-key]")) {
   head.firstElementChild.addEventListener("click", () => {
     const { key } = head.dataset;
@@ -240,7 +306,7 @@ find("previous").addEventListener("click", () => go({ page: `${answer.page - 1}`
 find("next").addEventListener("click", () => go({ page: `${answer.page + 1}` }));
 find("per-page").addEventListener("change", (event) => go({ per_page: event.target.value, page: "1" }));
 find("new").addEventListener("click", startNew);
-find("undo").addEventListener("click", undo);
+find("act").addEventListener("click", () => act());
 find("delete-all").addEventListener("click", askToDeleteAll);
 find("delete-cancel").addEventListener("click", () => dialog.close());
 find("delete-input").addEventListener("input", (event) => {
@@ -259,7 +325,11 @@ addEventListener("keydown", (event) => {
   filters.elements.q.select();
 });
 // What an import changed meanwhile.
-document.addEventListener("visibilitychange", () => { if (!document.hidden) load(); });
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) return;
+  everything = null;
+  load();
+});
 
 showControls({ all: true });
 load();

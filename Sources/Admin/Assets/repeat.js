@@ -1,6 +1,6 @@
 // Buttons that send the file of an ended import into the inbox once more: again as it was, or a preview for real.
 
-import { ask, at, words } from "./server.js";
+import { ask, at, refusalWords } from "./server.js";
 import { element } from "./row.js";
 
 const place = document.getElementById("repeat");
@@ -27,9 +27,9 @@ let offer = null;
 /** Says why it was refused, and offers to go on where that is possible. */
 function refuse(error) {
   const notice = place.querySelector(".notice") ?? element("p", "notice");
-  notice.replaceChildren(words(error));
+  notice.replaceChildren(refusalWords(error));
   notice.setAttribute("role", "alert");
-  if (error.status === 409 && offer) notice.append(" ", offer());
+  if (offer && error.fields?.some(({ field }) => field === "anyway")) notice.append(" ", offer());
   place.append(notice);
 }
 

@@ -2,7 +2,7 @@
 // jumps, and focus and selection stay.
 
 import { duration, exact, number, plural, rate, relative, size } from "./format.js";
-import { ask, at, words as errorWords } from "./server.js";
+import { ask, at, refusalWords } from "./server.js";
 
 const words = {
   waiting: "Waiting", queued: "Queued", running: "Running",
@@ -48,13 +48,16 @@ export class Row {
     this.pill = element("span", "pill");
     this.preview = element("span", "tag", "Preview");
     this.preview.title = "Nothing in the catalogue was changed";
+    this.warnings = element("a", "tag attention");
     this.time = element("time", "when");
     this.cancel = element("button", "quiet-button", "Cancel");
     this.cancel.type = "button";
     this.cancel.addEventListener("click", () => this.requestCancel());
-    head.append(this.file, this.pill, this.preview, this.time, this.cancel);
+    head.append(this.file, this.pill, this.preview, this.warnings, this.time, this.cancel);
 
     this.message = element("p", "message");
+    /** Why the last try to cancel did not succeed. */
+    this.refusal = "";
     this.bar = makeBar();
     this.strip = element("div", "strip");
     this.strip.setAttribute("role", "img");
@@ -75,6 +78,7 @@ export class Row {
     setText(this.pill, words[progress.state] ?? progress.state);
     this.pill.dataset.state = progress.state;
     show(this.preview, progress.dry_run);
+    this.updateWarnings();
     show(this.cancel, progress.id !== null && ["queued", "running"].includes(progress.state));
     this.cancel.ariaLabel = `Cancel ${progress.file}`;
     this.updateTime();
@@ -90,13 +94,15 @@ export class Row {
   async requestCancel() {
     this.cancel.disabled = true;
     this.cancel.textContent = "Cancelling";
+    this.refusal = "";
+    this.updateMessage();
     try {
       await ask(`api/imports/${this.progress.id}/cancel`, { method: "POST" });
     } catch (error) {
       this.cancel.disabled = false;
       this.cancel.textContent = "Cancel";
-      setText(this.message, errorWords(error));
-      show(this.message, true);
+      this.refusal = `This was not cancelled. ${refusalWords(error)}`;
+      this.updateMessage();
     }
   }
 
@@ -107,11 +113,22 @@ export class Row {
     this.time.title = exact(at);
   }
 
-  /** The reason why it waits or failed; what runs or went well says it in bar and counts. */
+  /** What looks like damage is no part of the state: the import went well, and somebody should look all the same. */
+  updateWarnings() {
+    const { id, warnings = [] } = this.progress;
+    show(this.warnings, warnings.length > 0);
+    setText(this.warnings, plural(warnings.length, "warning"));
+    if (id) this.warnings.href = at(`imports/${id}#warnings`);
+  }
+
+  /** The reason why it waits or failed, or could not be cancelled; what runs or went well says it in bar and counts. */
   updateMessage() {
     const { state, error, message } = this.progress;
-    const text = state === "failed" ? error?.message ?? message
+    if (isEnd(this.progress)) this.refusal = "";
+    const reason = state === "failed" ? error?.message ?? message
       : ["waiting", "queued", "cancelled"].includes(state) ? message : "";
+    const text = this.refusal || reason;
+    this.message.role = this.refusal ? "alert" : null;
     setText(this.message, text);
     show(this.message, text !== "");
   }

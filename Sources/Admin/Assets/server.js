@@ -29,10 +29,14 @@ export async function ask(path, { method = "GET", body, signal } = {}) {
     await new Promise(() => {});
   }
   const answer = await response.json();
-  if (!response.ok && !answer.checks) throw new Refusal(response.status, answer);
+  if (!response.ok) throw new Refusal(response.status, answer);
   return answer;
 }
 
-/** An error in words for a person. */
+/** An error in words for a person, where the page asks again by itself. */
 export const words = (error) => (error instanceof Refusal
   ? error.message : "The server does not answer. What you see may be old; trying again.");
+
+/** An error of what a person asked for, and may ask for again. */
+export const refusalWords = (error) => (error instanceof Refusal
+  ? error.message : "The server does not answer. Try again.");

@@ -1,5 +1,5 @@
-// Uploads: the whole page takes a drop, the button a choice. Each file shows how much of it has been sent; then its
-// import's row takes over.
+// Uploads: the whole page takes a drop, the button a choice. Each file has a line from the moment it is chosen, which
+// shows how much of it has been sent; then its import's row takes over.
 
 import { size } from "./format.js";
 import { element } from "./row.js";
@@ -10,62 +10,79 @@ const input = document.getElementById("file");
 const dryRun = document.getElementById("dry-run");
 const list = document.getElementById("uploads");
 
-function line(file) {
-  const node = element("li", "upload");
-  const name = element("span", "file", file.name);
-  const bar = document.createElement("progress");
-  bar.max = 1;
-  bar.value = 0;
-  bar.ariaLabel = `Sending ${file.name}`;
-  const state = element("span", "upload-state", `Sending ${size(file.size)}`);
-  const cancel = element("button", "quiet-button", "Cancel");
-  cancel.type = "button";
-  node.append(name, bar, state, cancel);
-  list.append(node);
-  return { node, bar, state, cancel };
-}
+class Upload {
+  /** - isPreview: as it was when the file was chosen; the box may be changed while the file waits. */
+  constructor(file, isPreview) {
+    this.file = file;
+    this.isPreview = isPreview;
+    this.node = element("li", "upload");
+    this.bar = document.createElement("progress");
+    this.bar.max = 1;
+    this.bar.value = 0;
+    this.bar.hidden = true;
+    this.bar.ariaLabel = `Sending ${file.name}`;
+    this.state = element("span", "upload-state", "Waiting to be sent");
+    this.button = element("button", "quiet-button", "Cancel");
+    this.button.type = "button";
+    this.button.ariaLabel = `Do not send ${file.name}`;
+    this.button.addEventListener("click", () => this.takeBack());
+    this.node.append(element("span", "file", file.name), ...(isPreview ? [element("span", "tag", "Preview")] : []),
+      this.bar, this.state, this.button);
+    list.append(this.node);
+  }
 
-/** fetch cannot tell how much has been sent; XMLHttpRequest can. */
-function send(file, { bar, state, cancel }) {
-  return new Promise((resolve, reject) => {
-    const request = new XMLHttpRequest();
+  takeBack() {
+    this.node.remove();
+    this.request?.abort();
+  }
+
+  /** - accepted: called with the server's answer. */
+  async run(accepted) {
+    if (!this.node.isConnected) return;
+    try {
+      const answer = await this.send();
+      this.node.remove();
+      if (answer) accepted(answer);
+    } catch (error) {
+      this.fail(error.message);
+    }
+  }
+
+  /** fetch cannot tell how much has been sent; XMLHttpRequest can. */
+  send() {
+    this.bar.hidden = false;
+    this.state.textContent = `Sending ${size(this.file.size)}`;
     const form = new FormData();
-    form.append("dry_run", dryRun.checked ? "true" : "false");
-    form.append("file", file);
-    request.upload.onprogress = ({ loaded, total }) => {
-      bar.value = total > 0 ? loaded / total : 0;
-      state.textContent = loaded < total ? `${size(loaded)} of ${size(total)}` : "Storing";
-    };
-    request.onload = () => {
-      let answer = {};
-      try { answer = JSON.parse(request.responseText); } catch { /* said below */ }
-      if (request.status === 202) resolve(answer);
-      else reject(new Error(answer.detail ?? `The server answered ${request.status}.`));
-    };
-    request.onerror = () => reject(new Error("The connection broke off. Send the file again."));
-    request.onabort = () => resolve(null);
-    cancel.addEventListener("click", () => request.abort());
-    request.open("POST", at("upload"));
-    request.setRequestHeader("accept", "application/json");
-    request.send(form);
-  });
-}
+    form.append("dry_run", this.isPreview);
+    form.append("file", this.file);
+    return new Promise((resolve, reject) => {
+      const request = new XMLHttpRequest();
+      this.request = request;
+      request.upload.onprogress = ({ loaded, total }) => {
+        this.bar.value = total > 0 ? loaded / total : 0;
+        this.state.textContent = loaded < total ? `${size(loaded)} of ${size(total)}` : "Storing";
+      };
+      request.onload = () => {
+        let answer = {};
+        try { answer = JSON.parse(request.responseText); } catch { /* said below */ }
+        if (request.status === 202) resolve(answer);
+        else reject(new Error(answer.detail ?? `The server answered ${request.status}.`));
+      };
+      request.onerror = () => reject(new Error("The connection broke off. Send the file again."));
+      request.onabort = () => resolve(null);
+      request.open("POST", at("upload"));
+      request.setRequestHeader("accept", "application/json");
+      request.send(form);
+    });
+  }
 
-async function upload(file, accepted) {
-  const shown = line(file);
-  try {
-    const answer = await send(file, shown);
-    shown.node.remove();
-    if (answer) accepted(answer);
-  } catch (error) {
-    shown.bar.remove();
-    shown.node.classList.add("failed");
-    shown.state.textContent = error.message;
-    shown.state.setAttribute("role", "alert");
-    const close = element("button", "quiet-button", "Close");
-    close.type = "button";
-    close.addEventListener("click", () => shown.node.remove());
-    shown.cancel.replaceWith(close);
+  fail(message) {
+    this.bar.remove();
+    this.node.classList.add("failed");
+    this.state.textContent = message;
+    this.state.setAttribute("role", "alert");
+    this.button.textContent = "Close";
+    this.button.ariaLabel = `Close ${this.file.name}`;
   }
 }
 
@@ -74,7 +91,10 @@ export function takeUploads(accepted) {
   // One after the other: they are imported one after the other, too, in this order.
   let queue = Promise.resolve();
   const take = (files) => {
-    for (const file of files) queue = queue.then(() => upload(file, accepted));
+    for (const file of files) {
+      const upload = new Upload(file, dryRun.checked);
+      queue = queue.then(() => upload.run(accepted));
+    }
   };
   input.addEventListener("change", () => {
     take([...input.files]);
@@ -95,5 +115,9 @@ export function takeUploads(accepted) {
     depth = 0;
     shade(0);
     take([...event.dataTransfer.files]);
+  });
+  // Leaving the page would lose what is not sent yet.
+  addEventListener("beforeunload", (event) => {
+    if (list.querySelector(".upload:not(.failed)")) event.preventDefault();
   });
 }

@@ -30,11 +30,15 @@ struct LoginController {
         let form = try await Self.form(request)
         let next = form["next"].map { String(decoding: $0, as: UTF8.self) } ?? ""
         guard let password, let cookie else { return Self.redirect(to: "./") }
-        try throttle.check(context.client.address)
+        do {
+            try throttle.check(context.client.address)
+        } catch let problem as Problem {
+            return try page(request, next: next, problem)
+        }
         guard password.matches(form["password"] ?? []) else {
             throttle.failed(context.client.address)
             try await Task.sleep(for: AccessGuard.delayOfWrongAnswer)
-            return try page(request, next: next, error: "This is not the password. Try again.")
+            return try page(request, next: next, Problem(.unauthorized, "This is not the password. Try again."))
         }
         throttle.succeeded(context.client.address)
         var response = Self.redirect(to: Self.local(next))
@@ -48,9 +52,12 @@ struct LoginController {
         return response
     }
 
-    private func page(_ request: Request, next: String, error: String = "") throws -> Response {
-        let values = ["title": "Sign in", "next": next, "error": error]
-        return try pages.page("login", request, values, status: error.isEmpty ? .ok : .unauthorized)
+    /// The form, with what is wrong under its field.
+    private func page(_ request: Request, next: String, _ problem: Problem? = nil) throws -> Response {
+        let values = ["title": "Sign in", "next": next, "error": problem?.detail ?? ""]
+        var response = try pages.page("login", request, values, status: problem?.status ?? .ok)
+        response.headers.append(contentsOf: problem?.headers ?? [:])
+        return response
     }
 
     /// A path of this server: what stands behind `./` is never the name of another.

@@ -7,7 +7,14 @@ struct OutboxController {
     let root: String
 
     func addRoutes(to router: Router<AdminContext>) {
+        router.resource("/outbox", [.get: overview])
         router.resource("/outbox/**", [.get: file])
+    }
+
+    /// The folder itself leads to the overview in it. Relative, so that it is right wherever a proxy puts the server.
+    @Sendable private func overview(_ request: Request, _ context: AdminContext) throws -> Response {
+        let folder = request.uri.path.hasSuffix("/") ? "./" : "./outbox/"
+        return .redirect(to: "\(folder)index.html", type: .normal)
     }
 
     @Sendable private func file(_ request: Request, _ context: AdminContext) async throws -> Response {

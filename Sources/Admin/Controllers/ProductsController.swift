@@ -126,7 +126,7 @@ extension ProductFilter {
         self.init(
             sku: try text("sku"), name: try text("name"), description: try text("description"),
             anywhere: try text("q"))
-        switch request.queryText("active") {
+        switch request.queryText("active")?.lowercased() {
         case nil, "": active = nil
         case "true": active = true
         case "false": active = false

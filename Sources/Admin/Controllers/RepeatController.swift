@@ -70,10 +70,12 @@ struct RepeatController {
         }
         let now = try await database.run(within: RepeatController.patience) { try ProductStore($0).mark() }
         guard then != now else { return }
-        throw Problem(
+        var problem = Problem(
             .conflict,
             "The catalogue has changed since this preview, so an import may create, change and leave other products than "
-                + "the preview counted. Make a new preview, or import it all the same (send {\"anyway\":true}).")
+                + "the preview counted. Make a new preview, or import it all the same.")
+        problem.errors = [.init(field: "anyway", message: "Send true to import it all the same.")]
+        throw problem
     }
 
     private func drop(_ progress: ImportProgress, dryRun: Bool, _ context: AdminContext) async throws -> Response {

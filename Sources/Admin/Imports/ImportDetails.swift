@@ -1,16 +1,23 @@
 internal import Catalog
+internal import Pipeline
 
-/// One import, as the API gives it: its progress object, and the sentence that its report begins with.
+/// One import, as the API gives it: its progress object, and of an end what its report tells beside it.
 struct ImportDetails: Encodable {
     let progress: ImportProgress
-    /// Only of an end.
-    var sentence: String?
+    var report: ImportReport?
 
-    enum CodingKeys: String, CodingKey { case sentence }
+    enum CodingKeys: String, CodingKey {
+        case sentence
+        case openRejects = "open_rejects"
+        case repairedBy = "repaired_by"
+    }
 
     func encode(to encoder: any Encoder) throws {
         try progress.encode(to: encoder)
         var values = encoder.container(keyedBy: CodingKeys.self)
-        try values.encodeIfPresent(sentence, forKey: .sentence)
+        guard let report else { return }
+        try values.encode(report.sentence, forKey: .sentence)
+        try values.encode(report.openRejects, forKey: .openRejects)
+        try values.encode(report.facts?.repairs ?? [], forKey: .repairedBy)
     }
 }

@@ -41,8 +41,8 @@ struct ImportOverview: Sendable {
     /// An import with what its report says first.
     func details(of progress: ImportProgress) async throws -> ImportDetails {
         guard progress.state.isEnd, let id = progress.importID else { return ImportDetails(progress: progress) }
-        let sentence = try await offThread { [outbox] in ReportFile(outbox).sentence(progress, id) }
-        return ImportDetails(progress: progress, sentence: sentence)
+        let report = try await offThread { [outbox] in ReportFile(outbox).report(progress, id) }
+        return ImportDetails(progress: progress, report: report)
     }
 
     /// One page: what waits in the inbox first, then drops, newest first.

@@ -11,13 +11,10 @@ struct ProductEdit: Decodable {
     private enum CodingKeys: CodingKey { case sku, name, description, active }
 
     init(from decoder: any Decoder) throws {
-        let values = try decoder.container(keyedBy: CodingKeys.self)
-        // A field that is there must have a value: null is a mistake, not an absence.
-        func value<Value: Decodable>(_ key: CodingKeys) throws -> Value? {
-            values.contains(key) ? try values.decode(Value.self, forKey: key) : nil
-        }
-        (sku, name) = (try value(.sku), try value(.name))
-        (description, active) = (try value(.description), try value(.active))
+        var fields = try FieldReader<CodingKeys>(decoder)
+        (sku, name) = (fields.read(.sku), fields.read(.name))
+        (description, active) = (fields.read(.description), fields.read(.active))
+        try fields.finish()
     }
 
     /// By the rules of the CSV.

@@ -9,7 +9,7 @@ extension Request {
     /// Reads the body as a JSON object.
     ///
     /// - Throws: a problem: 415 when the body is not called JSON, 413 when it is larger than 1 MiB, 400 when it is no
-    ///   JSON, 422 with the field when a value is of the wrong kind.
+    ///   JSON, 422 with the field when a value is of the wrong kind; what the body itself throws.
     func json<Body: Decodable>(_ type: Body.Type = Body.self) async throws -> Body {
         guard mediaType == "application/json" else {
             throw Problem(.unsupportedMediaType, "Send JSON, with the header Content-Type: application/json.")
@@ -52,7 +52,7 @@ extension Request {
 
 extension Problem {
     /// What is wrong with a JSON body: 400 when it is none, else 422 and the field.
-    fileprivate init(_ error: DecodingError) {
+    init(_ error: DecodingError) {
         switch error {
         case .keyNotFound(let key, let context):
             self = .field(Problem.path(context.codingPath + [key]), "This is missing.")

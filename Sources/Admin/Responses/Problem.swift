@@ -13,7 +13,7 @@ struct Problem: Error {
     let status: HTTPResponse.Status
     /// One or two sentences for the reader: what is wrong, and what to do.
     let detail: String
-    /// With 422: every field that is wrong.
+    /// With 422: every field that is wrong. With 409: the field that decides.
     var errors: [FieldError]?
     /// Readiness adds its parts here.
     var checks: [String: Readiness.Check]?

@@ -11,6 +11,7 @@ struct UploadForm: ~Copyable {
     private var field: Field = .other
     private var upload: IncomingUpload?
     private var fileName: [UInt8] = []
+    private var size = 0
     private var hasSecondFile = false
     /// Content of the file that is not written yet.
     private var buffer: [UInt8] = []
@@ -60,7 +61,9 @@ struct UploadForm: ~Copyable {
             }
         case .content(let bytes):
             switch field {
-            case .file: buffer += bytes
+            case .file:
+                buffer += bytes
+                size += bytes.count
             case .dryRun: dryRun += bytes.prefix(max(0, UploadForm.maximumWord - dryRun.count))
             case .other: break
             }
@@ -84,6 +87,8 @@ struct UploadForm: ~Copyable {
         guard let upload else {
             throw Problem.field("file", "Send the file in the field file, as multipart/form-data.")
         }
+        // What a browser sends of a form in which no file was chosen.
+        guard size > 0 || !fileName.isEmpty else { throw Problem.field("file", "Choose a file: none was sent.") }
         let dryRun = try isDryRun()
         try await flush()
         let name = FileName(upload: fileName)

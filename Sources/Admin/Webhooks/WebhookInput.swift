@@ -4,11 +4,20 @@ internal import Pipeline
 
 /// What a client says of a webhook; what it leaves out stays, or has its standard value.
 struct WebhookInput: Decodable {
-    var url: String?
-    var events: EventNames?
+    private let url: String?
+    private let events: EventNames?
     /// The same, for clients that know one text.
-    var event: EventNames?
-    var enabled: Bool?
+    private let event: EventNames?
+    private let enabled: Bool?
+
+    private enum CodingKeys: CodingKey { case url, events, event, enabled }
+
+    init(from decoder: any Decoder) throws {
+        var fields = try FieldReader<CodingKeys>(decoder)
+        (url, enabled) = (fields.read(.url), fields.read(.enabled))
+        (events, event) = (fields.read(.events), fields.read(.event))
+        try fields.finish()
+    }
 
     /// Names of events as a list, or joined by commas.
     struct EventNames: Decodable {
@@ -35,14 +44,15 @@ struct WebhookInput: Decodable {
     func checked(_ destinations: WebhookDestinations, needsURL: Bool) async throws -> Checked {
         var checked = Checked(isEnabled: enabled)
         var errors: [Problem.FieldError] = []
-        if let text = url.map({ $0.trimmed }) {
+        let text = url?.trimmed
+        if let text, !text.isEmpty {
             do {
                 try await destinations.checkForSaving(text)
                 checked.url = text
             } catch {
                 errors.append(.init(field: "url", message: error.message))
             }
-        } else if needsURL {
+        } else if needsURL || text != nil {
             errors.append(.init(field: "url", message: "Say where to send to, such as https://example.com/webhook."))
         }
         if let names = events ?? event {

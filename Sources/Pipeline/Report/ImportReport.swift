@@ -73,7 +73,7 @@ struct ReportSentence {
         if rows.unchanged == products {
             return products == 1
                 ? "The product of this file is in the catalogue as before: nothing had to be changed."
-                : "All \(grouped(products)) products of this file are in the catalogue as before: nothing had to be changed."
+                : "\(all(products, "product")) of this file are in the catalogue as before: nothing had to be changed."
         }
         let verb = products == 1 ? "product is" : "products are"
         return "\(grouped(products)) \(verb) in the catalogue: \(parts)."
@@ -119,6 +119,15 @@ struct ReportSentence {
                     : "There are \(progress.warnings.count) warnings: something in the file looks damaged.")
         }
         return sentences
+    }
+}
+
+/// "The row", "Both rows", "All 12 rows".
+func all(_ number: Int, _ noun: String) -> String {
+    switch number {
+    case 1: "The \(noun)"
+    case 2: "Both \(noun)s"
+    default: "All \(grouped(number)) \(noun)s"
     }
 }
 

@@ -1,12 +1,20 @@
 internal import Catalog
 internal import Postgres
 
-/// SKUs that a person cannot tell apart: they differ by white space inside, or by letters of another alphabet that look
-/// like Latin ones (after Unicode's confusables, as far as capital letters and digits of SKUs go).
+/// SKUs that a person cannot tell apart: they differ by white space inside, by letters of another alphabet that look
+/// like Latin ones (after Unicode's confusables, as far as capital letters and digits of SKUs go), or by an apostrophe
+/// before them, which our own export writes against formulas.
 struct LookAlikes {
     private struct Candidate {
         let unusual: RowSuspicions.Unusual
         let skeleton: String
+    }
+
+    /// The plain SKU that candidates look like.
+    private struct Twin {
+        var sku: String
+        /// Where it stands in the file; nil when only the catalogue has it.
+        var line: Int?
     }
 
     private let candidates: [Candidate]
@@ -29,46 +37,59 @@ struct LookAlikes {
     func warning(_ table: borrowing KeyTable, _ store: ProductStore) throws -> ImportWarning? {
         guard !candidates.isEmpty else { return nil }
         let plain = plain
-        var twins: [String: String] = [:]
+        var twins: [String: Twin] = [:]
         var keys = ArrayParameter.text()
         for skeleton in plain {
             keys.append(skeleton)
-            let isInFile = Array(skeleton.utf8).withUnsafeBytes { table.find($0, hint: .max) != nil }
-            if isInFile { twins[skeleton] = skeleton }
+            if let position = Array(skeleton.utf8).withUnsafeBytes({ table.find($0, hint: .max) }) {
+                twins[skeleton] = Twin(sku: skeleton, line: Int(table.entries[position].sequence))
+            }
         }
         if !plain.isEmpty {
             for found in try store.find(keys: keys) {
-                twins[plain[try found[0, as: Int.self] - 1]] = try found[2, as: String.self]
+                let skeleton = plain[try found[0, as: Int.self] - 1]
+                twins[skeleton] = Twin(sku: try found[2], line: twins[skeleton]?.line)
             }
         }
         return warning(twins)
     }
 
-    private func warning(_ twins: [String: String]) -> ImportWarning? {
+    /// Counts every row of the file whose SKU looks like another one, in the order of the lines.
+    private func warning(_ twins: [String: Twin]) -> ImportWarning? {
         var lines: [Int] = []
-        var example: (String, String)?
-        for (skeleton, group) in Dictionary(grouping: candidates, by: \.skeleton) {
-            let spellings = Set(group.map { LookAlikes.lowercased($0.unusual.sku) })
-            guard let other = twins[skeleton] ?? (spellings.count > 1 ? group.last?.unusual.sku : nil) else { continue }
-            lines += group.filter { $0.unusual.sku != other }.map(\.unusual.line)
-            example = example ?? (group[0].unusual.sku, other)
+        var examples: [(sku: String, other: String)] = []
+        for group in groups {
+            let (twin, first) = (twins[group[0].skeleton], group[0].unusual.sku)
+            let other = group.first { LookAlikes.lowercased($0.unusual.sku) != LookAlikes.lowercased(first) }
+            guard let other = twin?.sku ?? other?.unusual.sku else { continue }
+            lines += group.map(\.unusual.line) + (twin?.line.map { [$0] } ?? [])
+            examples.append((first, other))
         }
         var finding = RowSuspicions.Finding()
         for line in lines.sorted() { finding.add(line) }
-        guard finding.count > 0, let example else { return nil }
+        guard let example = examples.first else { return nil }
+        let isExported = examples.contains { $0.sku.hasPrefix("'") || $0.other.hasPrefix("'") }
         return ImportWarning(
             .skuLookAlike,
             "\(counted(finding.count, "SKU")) \(finding.count == 1 ? "looks" : "look") like another product's and "
-                + "\(finding.count == 1 ? "differs" : "differ") only by white space or by letters of another alphabet: "
-                + "“\(LookAlikes.shown(example.0))” and “\(LookAlikes.shown(example.1))”. They are different products "
-                + "here. If they are one, correct the SKU.",
+                + "\(finding.count == 1 ? "differs" : "differ") only by white space, by letters of another alphabet or by "
+                + "an apostrophe: “\(LookAlikes.shown(example.sku))” and “\(LookAlikes.shown(example.other))”. They are "
+                + "different products here. If they are one, correct the SKU."
+                + (isExported
+                    ? " An export writes an apostrophe before a SKU that a spreadsheet would take for a formula: take "
+                        + "it away before the file is imported again." : ""),
             count: finding.count, lines: finding.lines)
     }
 
-    /// A SKU as a person sees it: without white space, in Latin letters, in lower case.
+    /// Candidates that look the same, by the line of the first.
+    private var groups: [[Candidate]] {
+        Dictionary(grouping: candidates, by: \.skeleton).values.sorted { $0[0].unusual.line < $1[0].unusual.line }
+    }
+
+    /// A SKU as a person sees it: without white space and the apostrophe before it, in Latin letters, in lower case.
     static func skeleton(_ sku: String) -> String {
         var skeleton = String.UnicodeScalarView()
-        for scalar in sku.unicodeScalars {
+        for scalar in sku.unicodeScalars.drop(while: { $0 == "'" }) {
             if scalar.properties.isWhitespace || scalar.properties.generalCategory == .format { continue }
             skeleton.append(latin[scalar] ?? fullWidth(scalar) ?? scalar)
         }

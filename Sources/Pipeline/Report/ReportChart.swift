@@ -17,8 +17,7 @@ enum ReportChart {
         if let largest = widths.indices.max(by: { widths[$0] < widths[$1] }) { widths[largest] -= surplus }
         var at = 0.0
         var pieces: [HTML] = []
-        for (part, width) in zip(shown, widths) {
-            let share = ReportWords.percent(part.count, of: total)
+        for ((part, share), width) in zip(zip(shown, ReportWords.percents(shown.map(\.count))), widths) {
             pieces.append(
                 """
                 <rect class="part-\(part.name)" x="\(number(at))" y="0" width="\(number(width))" height="24">\

@@ -18,14 +18,12 @@ package struct ReportFile: Sendable {
             durable: true)
     }
 
-    private func report(_ end: ImportProgress, _ id: ImportID) -> ImportReport {
+    /// The report of an ended import, as it would be written now.
+    package func report(_ end: ImportProgress, _ id: ImportID) -> ImportReport {
         let facts = facts(id)
         return ImportReport(
             end, facts: facts, openRejects: openRejects(of: end.rows.rejected, facts?.repairs ?? [], depth: 0))
     }
-
-    /// The first sentence of an ended import's report, as it would be written now.
-    package func sentence(_ end: ImportProgress, _ id: ImportID) -> String { report(end, id).sentence }
 
     /// What was kept of an import, for whoever needs to know more than its progress object tells.
     package func facts(_ id: ImportID) -> ImportFacts? {

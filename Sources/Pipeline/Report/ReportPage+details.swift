@@ -139,7 +139,7 @@ extension ReportPage {
         add("Received", time(progress.receivedAt))
         add("Started", time(progress.startedAt))
         add("Finished", time(progress.finishedAt))
-        add("How it was loaded", progress.plan?.reason.map { HTML(escaping: $0) })
+        add("How it was loaded", progress.plan?.name.flatMap(ReportWords.plan))
         if let versions = report.facts?.versions {
             add(
                 "Versions",

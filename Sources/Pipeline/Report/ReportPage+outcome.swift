@@ -71,10 +71,11 @@ extension ReportPage {
             "duplicates": "repeated in the file: the last row of a SKU counts",
             "rejected": "cannot be used as they are",
         ]
-        let items = parts.map { part -> HTML in
+        let shares = ReportWords.percents(parts.map(\.count))
+        let items = zip(parts, shares).map { part, share -> HTML in
             """
             <tr><th scope="row"><span class="key part-\(part.name)"></span>\(part.name)</th>\
-            <td class="number">\(part.count)</td><td class="number">\(ReportWords.percent(part.count, of: rows.read))</td>\
+            <td class="number">\(part.count)</td><td class="number">\(share)</td>\
             <td>\(meanings[part.name] ?? "")</td></tr>
             """
         }
@@ -116,31 +117,52 @@ extension ReportPage {
         let rejected = report.progress.rows.rejected
         guard rejected > 0 else { return "" }
         let groups = (report.facts?.rejects ?? []).sorted { $0.count > $1.count }
-        let failed = report.progress.state == .failed
-        let advice: HTML =
-            failed
-            ? "The rows are in <a href=\"./rejects.csv\">rejects.csv</a>, their reasons in <a href=\"./errors.csv\">errors.csv</a>. Mend the whole file and drop that again: none of its rows was applied."
-            : "Open <a href=\"./rejects.csv\">rejects.csv</a>: it holds the header and only these rows, just as they were. Mend them, save the file under the same name, and drop it into the inbox. <a href=\"./errors.csv\">errors.csv</a> has the reason for each row."
         return section(
-            "Rejected rows", "<p>\(advice)</p>\(groups.map { group($0, of: rejected) })")
+            "Rejected rows",
+            """
+            <p><a href="./rejects.csv">rejects.csv</a> holds the header and only these rows, just as they were; \
+            <a href="./errors.csv">errors.csv</a> has the reason for each. \(advice(report))</p>\
+            \(groups.map { group($0, isOpen: report.openRejects > 0) })
+            """)
     }
 
-    private static func group(_ group: ImportFacts.RejectGroup, of rejected: Int) -> HTML {
+    /// What to do with the rejected rows as a whole.
+    private static func advice(_ report: ImportReport) -> HTML {
+        if report.openRejects == 0 { return "They have been repaired since: there is nothing left to do." }
+        if report.progress.state == .failed {
+            return "Mend the whole file and drop that again: none of its rows was applied."
+        }
+        if report.progress.dryRun {
+            return """
+                Nothing of this file has been imported yet. Mend these rows in the file itself, or import it first and \
+                then mend the rejects of that import.
+                """
+        }
+        return "Mend them there, save the file under the same name, and drop it into the inbox."
+    }
+
+    private static func group(_ group: ImportFacts.RejectGroup, isOpen: Bool) -> HTML {
         let rows = group.rows.map { row -> HTML in
             """
             <tr><td class="number" data-label="Line">\(row.line)</td>\
-            <td data-label="Column">\(row.column.map { "<code>\(HTML(cutting: $0, to: 60))</code>" as HTML } ?? "whole row")</td>\
-            <td data-label="Value">\(row.value.isEmpty ? "<span class=\"muted\">empty</span>" : "<code>\(HTML(cutting: row.value, to: 80))</code>" as HTML)</td></tr>
+            <td data-label="Column">\(row.column.map { "<code>\(HTML(cutting: $0, to: 60))</code>" as HTML } ?? "the whole row")</td>\
+            <td data-label="Value">\(value(row))</td></tr>
             """
         }
         let more = group.count - group.rows.count
         return """
             <h3>\(ReportWords.title(reject: group.code)): \(counted(group.count, "row"))</h3>
-            <p>\(ReportWords.advice(reject: group.code))</p>
+            \(isOpen ? "<p>\(ReportWords.advice(reject: group.code))</p>" : "" as HTML)
             <table class="rows"><thead><tr><th class="number">Line</th><th>Column</th><th>Value</th></tr></thead>\
             <tbody>\(rows)</tbody></table>\
             \(more > 0 ? "<p class=\"muted\">and \(more) more, in <a href=\"./errors.csv\">errors.csv</a>.</p>" : "" as HTML)
             """
+    }
+
+    /// Only a cell can be empty: of a whole row there is its beginning, if it is known.
+    private static func value(_ row: ImportFacts.RejectGroup.Row) -> HTML {
+        guard row.value.isEmpty else { return "<code>\(HTML(cutting: row.value, to: 80))</code>" }
+        return row.column == nil ? "–" : "<span class=\"muted\">empty</span>"
     }
 
     /// What became of the rejects since, and of which import these rows are the mended rejects.
@@ -165,7 +187,7 @@ extension ReportPage {
         let rejected = report.progress.rows.rejected
         let open: HTML =
             report.openRejects == 0
-            ? "<p>All \(rejected) rejected rows have come back: nothing is open.</p>"
+            ? "<p>\(all(rejected, "rejected row")) \(rejected == 1 ? "has" : "have") come back: nothing is open.</p>"
             : "<p>\(counted(report.openRejects, "row")) of \(rejected) \(report.openRejects == 1 ? "is" : "are") still open.</p>"
         content += """
             \(open)<table class="rows"><thead><tr><th>Repaired by</th><th>When</th><th class="number">Rows</th>\

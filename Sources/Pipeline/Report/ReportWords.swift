@@ -85,6 +85,16 @@ enum ReportWords {
         }
     }
 
+    /// How the rows met the catalogue.
+    static func plan(_ name: String) -> HTML? {
+        switch LoadPlan.Name(rawValue: name) {
+        case .copy: "into an empty catalogue"
+        case .scan: "compared with the whole catalogue"
+        case .probe: "compared with these products only"
+        case nil: nil
+        }
+    }
+
     static func delimiter(_ delimiter: String) -> String {
         switch delimiter {
         case ",": "comma"
@@ -117,12 +127,20 @@ enum ReportWords {
         return "\(grouped(minutes)) min \(Int(seconds) - 60 * minutes) s"
     }
 
-    static func percent(_ part: Int, of total: Int) -> String {
-        guard total > 0 else { return "0 %" }
-        let share = 100 * Double(part) / Double(total)
-        if part > 0, share < 0.1 { return "< 0.1 %" }
-        if part < total, share > 99.9 { return "> 99.9 %" }
-        return "\(rounded(share, share < 10 && share != share.rounded() ? 1 : 0)) %"
+    /// The shares of parts in their sum, in tenths of a percent, so that they add up to 100: what rounding leaves over
+    /// goes to those that lost the most by it (largest remainder).
+    static func percents(_ parts: [Int]) -> [String] {
+        let total = parts.reduce(0, +)
+        guard total > 0 else { return parts.map { _ in "0 %" } }
+        var tenths = parts.map { 1000 * $0 / total }
+        let left = 1000 - tenths.reduce(0, +)
+        let losers = parts.indices.sorted { 1000 * parts[$0] % total > 1000 * parts[$1] % total }
+        for index in losers.prefix(left) { tenths[index] += 1 }
+        return zip(parts, tenths).map { part, tenths in
+            if part > 0, tenths == 0 || 1000 * part < total { return "< 0.1 %" }
+            if part < total, 1000 * (total - part) < total { return "> 99.9 %" }
+            return "\(rounded(Double(tenths) / 10, tenths % 10 == 0 ? 0 : 1)) %"
+        }
     }
 
     static func rounded(_ value: Double, _ digits: Int) -> String {

@@ -17,7 +17,8 @@ struct RowSuspicions {
         }
     }
 
-    /// A SKU with inner white space or letters that are not ASCII: another one may look just like it.
+    /// A SKU with inner white space, letters that are not ASCII, or an apostrophe before it: another one may look just
+    /// like it.
     struct Unusual {
         let line: Int
         let sku: String
@@ -53,9 +54,10 @@ struct RowSuspicions {
         if memchr(tuple.baseAddress!, 0xC3, tuple.count) != nil { lookAtLetters(tuple, line) }
     }
 
-    /// Whether any byte is a space or not ASCII.
+    /// Whether the first byte is an apostrophe, or any byte a space or not ASCII.
     @inline(__always)
     private static func isUnusual(_ sku: Cell) -> Bool {
+        if sku[0] == 0x27 { return true }
         var index = 0
         var found: UInt64 = 0
         while index + 8 <= sku.count {

@@ -37,7 +37,7 @@ struct RowEncoder: ~Copyable {
     /// Appends the record's tuple to `output`; after a rejection what was appended is for the caller to take back.
     @inline(__always)
     mutating func encode(_ record: CSVRecord, to output: inout RawBuffer) -> Verdict {
-        if let problem = record.problem { return .rejected(RowEncoder.rejection(problem)) }
+        if let problem = record.problem { return .rejected(RowEncoder.rejection(problem, of: record)) }
         if record.fields.count != columnNames.count, let rejection = wrongFieldCount(record) {
             return .rejected(rejection)
         }
@@ -125,7 +125,7 @@ struct RowEncoder: ~Copyable {
             code: .controlCharacter, column: columnNames[sku],
             message: "The SKU contains an invisible control character, such as a tab or a line break. "
                 + "Retype the SKU and drop rejects.csv again.",
-            value: shown(cell))
+            value: RowEncoder.shown(cell))
     }
 
     /// Appends length and text; a blank cell or a column that the file lacks is an empty text.
@@ -150,7 +150,8 @@ struct RowEncoder: ~Copyable {
         if text.count > RowEncoder.maximumField {
             return RowRejection(
                 code: .fieldTooLarge, column: columnNames[column],
-                message: "This cell is larger than 1 MiB. Shorten it and drop rejects.csv again.", value: shown(text))
+                message: "This cell is larger than 1 MiB. Shorten it and drop rejects.csv again.",
+                value: RowEncoder.shown(text))
         }
         if let limit, text.count > limit, characterCount(text) > limit {
             return tooLong(.nameTooLong, text, column: column, limit: limit)
@@ -162,28 +163,33 @@ struct RowEncoder: ~Copyable {
 
     // MARK: Rejections, off the hot path
 
-    private static func rejection(_ problem: CSVProblem) -> RowRejection {
-        switch problem {
+    /// What is wrong with a record as a whole, with its beginning.
+    @inline(never)
+    private static func rejection(_ problem: CSVProblem, of record: CSVRecord) -> RowRejection {
+        let content = record.bytes.prefix { $0 != ASCII.lineFeed && $0 != ASCII.carriageReturn }
+        let beginning = shown(Cell(rebasing: content)).replacing("\0", with: "␀")
+        return switch problem {
         case .tooLarge:
             RowRejection(
                 code: .fieldTooLarge, column: nil,
                 message: "This record is far larger than a product can be (16 MiB). A quote that was never closed "
-                    + "swallows the rows behind it: check the quotes, then drop rejects.csv again.")
+                    + "swallows the rows behind it: check the quotes, then drop rejects.csv again.",
+                value: beginning)
         case .nulByte:
             RowRejection(
                 code: .nulByte, column: nil,
                 message: "This row contains a NUL byte, which no text can hold. Export the file again as CSV (UTF-8), "
-                    + "or retype the row and drop rejects.csv again.")
+                    + "or retype the row and drop rejects.csv again.", value: beginning)
         case .badEncoding:
             RowRejection(
                 code: .badEncoding, column: nil,
                 message: "This row contains bytes that are no valid text in the file's encoding. "
-                    + "Save the file as CSV (UTF-8), or retype the row, and drop rejects.csv again.")
+                    + "Save the file as CSV (UTF-8), or retype the row, and drop rejects.csv again.", value: beginning)
         case .badQuoting:
             RowRejection(
                 code: .badQuoting, column: nil,
                 message: "Text follows a closing quote. Double every quote inside a quoted cell (\"\") "
-                    + "and drop rejects.csv again.")
+                    + "and drop rejects.csv again.", value: beginning)
         }
     }
 
@@ -217,18 +223,18 @@ struct RowEncoder: ~Copyable {
             code: code, column: columnNames[column],
             message: "\(code == .skuTooLong ? "The SKU" : "The name") has \(characterCount(cell)) characters; "
                 + "at most \(limit) are possible. Shorten it and drop rejects.csv again.",
-            value: shown(cell))
+            value: RowEncoder.shown(cell))
     }
 
     private func badBoolean(_ cell: Cell, column: Int) -> RowRejection {
         RowRejection(
             code: .badBoolean, column: columnNames[column],
-            message: "\"\(shown(cell))\" is neither yes nor no. Write true or false "
+            message: "\"\(RowEncoder.shown(cell))\" is neither yes nor no. Write true or false "
                 + "(or leave the cell blank to keep what is there) and drop rejects.csv again.",
-            value: shown(cell))
+            value: RowEncoder.shown(cell))
     }
 
-    private func shown(_ cell: Cell) -> String {
+    private static func shown(_ cell: Cell) -> String {
         let head = String(decoding: cell.prefix(4 * RowRejection.maximumValue), as: UTF8.self)
         return head.count <= RowRejection.maximumValue && cell.count <= 4 * RowRejection.maximumValue
             ? head : head.prefix(RowRejection.maximumValue) + "…"

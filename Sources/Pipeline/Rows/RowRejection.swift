@@ -31,6 +31,7 @@ struct RowRejection {
     /// The header's name of the column at fault; nil when it is the whole record.
     var column: String?
     let message: String
+    /// What stands in that column, or the beginning of the record.
     var value = ""
 
     /// Values are shown, not restored: a long one is cut here, in characters.

@@ -92,6 +92,9 @@ import Testing
         #expect(ReportPage.html(report).contains("4 rows of 12 are still open."))
         report.openRejects = 0
         #expect(report.sentence.hasSuffix("The 12 rows that were rejected have been repaired since."))
+        let html = ReportPage.html(report)
+        #expect(html.contains("All 12 rejected rows have come back") && html.contains("nothing left to do"))
+        #expect(!html.contains("drop it into the inbox"))
     }
 
     // MARK: What is foreign
@@ -207,6 +210,26 @@ import Testing
         #expect(widths.allSatisfy { Double($0.2)! >= 6 })
         #expect(html.contains("&lt; 0.1 %") && html.contains("&gt; 99.9 %"))
     }
+
+    @Test func aPreviewsRejectsAreMendedInTheFile() {
+        let html = ReportPage.html(
+            ReportPageTests.report(dryRun: true) { progress, facts in
+                (progress.rows.read, progress.rows.rejected) = (9, 1)
+                facts.rejects = [
+                    .init(
+                        code: "bad_quoting", count: 2, message: "…",
+                        rows: [.init(line: 3, column: nil, value: "A,x"), .init(line: 4, column: nil, value: "")])
+                ]
+            })
+        #expect(html.contains("Mend these rows in the file itself") && !html.contains("drop it into the inbox"))
+        #expect(html.contains("the whole row") && html.contains("<code>A,x</code>") && !html.contains(">empty<"))
+    }
+
+    @Test(arguments: [
+        ([1, 1, 1], ["33.4 %", "33.3 %", "33.3 %"]), ([3, 1, 0], ["75 %", "25 %", "0 %"]), ([], []), ([0], ["0 %"]),
+        ([335, 335, 330], ["33.5 %", "33.5 %", "33 %"]), ([1, 9999], ["< 0.1 %", "> 99.9 %"]),
+    ])
+    func percentagesAddUp(parts: [Int], shown: [String]) { #expect(ReportWords.percents(parts) == shown) }
 
     @Test func aFailureSaysWhatWhereAndHow() {
         let html = ReportPage.html(

@@ -35,9 +35,13 @@ import Testing
             .fieldTooLarge, "A-1,Lamp,\"" + String(repeating: "x", count: 1 << 20 | 1) + "\",yes\r\n",
             column: "description"),
         Case(.badBoolean, "A-1,Lamp,bright,maybe\r\n", column: "active", value: "maybe"),
-        Case(.badEncoding, Array("A-1,L\u{E4}mp,".utf8) + [0xFF, 0xFE] + Array(",yes\r\n".utf8)),
-        Case(.badQuoting, "A-1,\"Lamp\" big,\"bright\nand warm\",yes\r\n"),
-        Case(.nulByte, "A-1,La\0mp,bright,yes\r\n"),
+        Case(
+            .badEncoding, Array("A-1,L\u{E4}mp,".utf8) + [0xFF, 0xFE] + Array(",yes\r\n".utf8),
+            value: "\"A-1,L\u{E4}mp,\u{FFFD}\u{FFFD},yes\""),
+        Case(
+            .badQuoting, "A-1,\"Lamp\" big,\"bright\nand warm\",yes\r\n",
+            value: "\"A-1,\"\"Lamp\"\" big,\"\"bright\""),
+        Case(.nulByte, "A-1,La\0mp,bright,yes\r\n", value: "\"A-1,La␀mp,bright,yes\""),
         Case(.controlCharacter, "\"A\t1\",Lamp,bright,yes\r\n", column: "sku"),
         Case(.controlCharacter, "A\u{85}1,Lamp,bright,yes\r\n", column: "sku"),
         Case(.controlCharacter, "A\u{7F}1,Lamp,bright,yes\r\n", column: "sku"),
