@@ -20,7 +20,7 @@ CALLS = {
     "inbox-db": {"sendto": 16, "recvfrom": 16},
     "imports": {"rename": 6, "link": 3, "openat": 6, "write": 6, "mkdir": 4},
     "import-db": {"rename": 5, "fsync": 4, "mkdir": 10, "openat": 16, "write": 10, "pread64": 8, "unlink": 2,
-                  "sendto": 190, "recvfrom": 190},
+                  "sendto": 100, "recvfrom": 100},
     "filing": {"rename": 30, "fsync": 20, "mkdir": 8, "openat": 32, "write": 10, "link": 5, "rmdir": 8, "unlink": 4},
     "outbox": {"rename": 2, "openat": 8, "write": 2},
     "webhooks-db": {"sendto": 24, "recvfrom": 24},
@@ -115,8 +115,7 @@ class KilledAtCalls(unittest.TestCase):
                  for number in numbers(count)]
         results = side_by_side.run(self, cases, self.kill_at)
         self.tell("killed at a call", results)
-        # More are tried than are made, so that none is left out.
-        self.assertGreater(sum(1 for _, was_reached in results if was_reached), len(cases) // 3)
+        self.assertGreater(sum(1 for _, was_reached in results if was_reached), len(cases) // 2)
 
     def test_kill_at_each_call_of_a_start(self):
         counts = {"mkdir": 24, "openat": 40, "rename": 12, "renameat2": 3, "fsync": 12, "write": 20, "sendto": 40,
