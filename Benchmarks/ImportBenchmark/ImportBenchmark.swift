@@ -76,10 +76,7 @@ private struct Measurement {
         try bench.migrate()
         for file in [bench.files.records, bench.files.changed, bench.files.deduplicated] { bench.warm(file) }
         let load = LoadLines(bench: bench)
-        var reference: Double?
-        try await attempt("Into an empty catalogue, against \\copy", &results) {
-            reference = try await load.emptyAgainstCopy(&$0)
-        }
+        try await attempt("Into an empty catalogue, against \\copy", &results) { try await load.emptyAgainstCopy(&$0) }
         try await attempt("Into an empty catalogue, against sorted binary \\copy", &results) {
             try await load.emptyAgainstSortedCopy(&$0)
         }
@@ -87,7 +84,7 @@ private struct Measurement {
         try await attempt("10 % changed", &results) { try await load.tenthChanged(&$0) }
         try await attempt("A small file", &results) { try await load.smallIntoLarge(&$0) }
         try await attempt("Memory", &results) { try await load.memory(&$0) }
-        try await attempt("A large file", &results) { try await load.large(against: reference, &$0) }
+        try await attempt("A large file", &results) { try await load.large(&$0) }
         try await attempt("A watcher", &results) { results in
             try await WatcherLines.with(bench) { watcher in
                 try watcher.drop(&results)

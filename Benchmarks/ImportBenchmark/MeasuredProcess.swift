@@ -48,7 +48,7 @@ struct MeasuredProcess {
 
     /// Waits for its end.
     ///
-    /// - Parameter sampling: whether its memory is looked at every few milliseconds. That costs a little time.
+    /// - Parameter sampling: whether its memory is looked at fifty times a second.
     func wait(sampling: Bool = false) throws -> Result {
         var status: CInt = 0
         var usage = rusage()
@@ -60,7 +60,7 @@ struct MeasuredProcess {
                 throw BenchmarkError("wait4: \(String(cString: strerror(errno)))")
             }
             memory.sample(id)
-            usleep(2000)
+            usleep(20_000)
         }
         let seconds = (ContinuousClock.now - started) / .seconds(1)
         let signal = Int(status & 0x7F)

@@ -26,7 +26,7 @@ struct Sizes: Codable, Equatable {
     static let full = Sizes(
         records: 500_000, repeats: 33_307, largeRecords: 5_000_000, catalogue: 500_000, smallRecords: 1_000,
         drops: 20, recordsPerDrop: 10, files: 1_000, recordsPerFile: 100, idleSeconds: 10,
-        pairs: 5, slowPairs: 3, largeRuns: 2)
+        pairs: 5, slowPairs: 3, largeRuns: 3)
 
     /// Shows in a minute that everything works. Its times mean nothing: starting a process weighs too much in them.
     static let quick = Sizes(

@@ -162,11 +162,13 @@ package struct ProductStore {
     }
 
     /// Stores new products; `body` writes binary COPY data of id (if wanted), sku, name, description, active.
-    package func copyNew(withIDs: Bool, _ body: (borrowing CopyWriter) throws -> Void) throws -> Int {
+    package func copyNew(
+        into table: Table = .products, withIDs: Bool, _ body: (borrowing CopyWriter) throws -> Void
+    ) throws -> Int {
         try connection.copyIn(
             withIDs
-                ? "COPY products (id, sku, name, description, active) FROM STDIN (FORMAT binary)"
-                : "COPY products (sku, name, description, active) FROM STDIN (FORMAT binary)", body)
+                ? "COPY \(table.sql) (id, sku, name, description, active) FROM STDIN (FORMAT binary)"
+                : "COPY \(table.sql) (sku, name, description, active) FROM STDIN (FORMAT binary)", body)
     }
 
     /// Overwrites products that still have the id and the key they were found with.
@@ -236,7 +238,7 @@ package struct ProductStore {
     }
 
     /// - Returns: whether `body` got its locks within a time; otherwise it has had no effect.
-    private func within(_ limit: String, _ body: () throws -> Void) throws -> Bool {
+    func within(_ limit: String, _ body: () throws -> Void) throws -> Bool {
         let before: String = try connection.query("SELECT current_setting('lock_timeout')")[0][0]
         do {
             try connection.savepoint {

@@ -46,6 +46,8 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible, CustomDe
     package var isTransient: Bool { remedy != .final }
     package var isUniqueViolation: Bool { sqlState == "23505" }
     package var isCancellation: Bool { sqlState == "57014" }
+    /// What we asked for is not to be had, or not in time; something else may be.
+    package var isRefusal: Bool { sqlState == "55P03" || remedy == .final && !isCancellation }
 
     package var description: String { message }
     package var debugDescription: String {

@@ -37,6 +37,8 @@ struct Loader: ~Copyable {
     private(set) var merged = 0
     /// Rows whose key came again later in the file. Known once `load` has returned.
     private(set) var duplicates = 0
+    /// Where new rows go.
+    private var target = ProductStore.Table.products
     /// Told of every product that is about to be overwritten; nil when nobody listens.
     var feed: ChangeFeed?
 
@@ -112,19 +114,50 @@ struct Loader: ~Copyable {
         let read = parsed.table.count
         parsed.table.distribute()
         progress.enter(.load, "Loading")
-        try progress.timed("insert") {
-            var start = 0
-            repeat {
-                // The rest of the sorting is done by `copyNew`, while the server has something to do.
-                while parsed.table.sortedCount == start, parsed.table.sortNext() {}
-                let end = min(parsed.table.sortedCount, start + segmentRows)
-                try insert(start, end)
-                start = end
-            } while start < parsed.table.count
+        if try !copyIntoFreshTable() {
+            try progress.timed("insert") { try eachSegment { loader, start, end in try loader.insert(start, end) } }
         }
         duplicates = read - parsed.table.count
         progress.merged(merged)
         return counts
+    }
+
+    private mutating func eachSegment(_ body: (inout Loader, Int, Int) throws -> Void) throws {
+        var start = 0
+        repeat {
+            // The rest of the sorting is done by `copyNew`, while the server has something to do.
+            while parsed.table.sortedCount == start, parsed.table.sortNext() {}
+            let end = min(parsed.table.sortedCount, start + segmentRows)
+            try body(&self, start, end)
+            start = end
+        } while start < parsed.table.count
+    }
+
+    /// A long first load fills a table of its own, which then replaces the empty one.
+    ///
+    /// - Returns: false when that cannot be done, because the table is not ours alone or somebody uses it; then nothing
+    ///   has happened.
+    private mutating func copyIntoFreshTable() throws -> Bool {
+        // Who listens to changes makes us read them all before the end, and the table would be locked meanwhile.
+        guard let firstID = nextID, feed == nil, try store.canBeReplaced() else { return false }
+        struct TableInUse: Error {}
+        do {
+            target = .fresh
+            defer { target = .products }
+            try connection.savepoint {
+                try store.makeFreshTable()
+                try progress.timed("insert") {
+                    try eachSegment { loader, start, end in loader.counts.created += try loader.copyNew(start, end) }
+                }
+                progress.indexing(counts.created)
+                try progress.timed("index") { try store.indexFreshTable() }
+                guard try store.replaceByFreshTable() else { throw TableInUse() }
+            }
+            return true
+        } catch let error where error is TableInUse || (error as? PostgresError)?.isRefusal == true {
+            (nextID, done, counts) = (firstID, 0, Counts())
+            return false
+        }
     }
 
     private mutating func insertNew(_ expected: Int) throws {
@@ -159,7 +192,7 @@ struct Loader: ~Copyable {
 
     private mutating func copyNew(_ start: Int, _ end: Int) throws -> Int {
         var buffer = RawBuffer(capacity: Loader.bufferSize + (2 << 20))
-        return try store.copyNew(withIDs: nextID != nil) { writer in
+        return try store.copyNew(into: target, withIDs: nextID != nil) { writer in
             Loader.signature.withUnsafeBytes { buffer.append($0) }
             for index in start..<end {
                 let entry = parsed.table.entries[index]
@@ -169,7 +202,7 @@ struct Loader: ~Copyable {
                 if buffer.count >= Loader.bufferSize {
                     try writer.write(buffer.bytes)
                     buffer.count = 0
-                    progress.loaded(done, of: parsed.table.count)
+                    progress.loaded(done, of: parsed.table.count, thenIndexing: target == .fresh)
                     if !parsed.table.isSorted { _ = parsed.table.sortNext() }
                 }
             }

@@ -11,6 +11,7 @@ package final class ProgressTracker: Sendable {
         static let dedupe = 12.0
         static let load = 15.0
         static let write = 35.0
+        static let index = 70.0
         static let finish = 97.0
     }
 
@@ -114,11 +115,19 @@ package final class ProgressTracker: Sendable {
         }
     }
 
-    func loaded(_ done: Int, of total: Int) {
+    func loaded(_ done: Int, of total: Int, thenIndexing: Bool = false) {
         state.withLock {
             $0.progress.message = "Loading \(grouped(done)) of \(grouped(total)) products"
             let share = Double(done) / Double(max(total, 1))
-            $0.percent = max($0.percent, Share.write + (Share.finish - Share.write) * share)
+            let end = thenIndexing ? Share.index : Share.finish
+            $0.percent = max($0.percent, Share.write + (end - Share.write) * share)
+        }
+    }
+
+    func indexing(_ products: Int) {
+        state.withLock {
+            $0.progress.message = "Making \(grouped(products)) products ready to be looked up"
+            $0.percent = max($0.percent, Share.index)
         }
     }
 

@@ -5,6 +5,7 @@ import Logging
 @testable import Pipeline
 import Postgres
 import TestSupport
+import Testing
 
 /// Imports texts through the whole pipeline, as the import command does.
 struct ImportRun {
@@ -85,5 +86,27 @@ struct ImportRun {
     func read(_ path: String?) throws -> String {
         guard let path else { return "" }
         return String(decoding: try readFile(Array("\(outbox.path)/\(path)".utf8CString)), as: UTF8.self)
+    }
+
+    // MARK: Beside an import
+
+    /// Runs a statement that would fail if it had to wait for an import that is held.
+    func withoutWaiting(_ statement: SQL) async throws {
+        try await database.session.run { connection in
+            try connection.transaction {
+                try connection.execute(script: "SET LOCAL lock_timeout = '5s'")
+                try connection.query(statement)
+            }
+        }
+    }
+
+    func waitUntil(_ condition: SQL) async throws {
+        let watcher = Session(database.conninfo)
+        let deadline = ContinuousClock.now + .seconds(120)
+        while try await !watcher.run({ try $0.query(condition)[0][0, as: Bool.self] }) {
+            try #require(ContinuousClock.now < deadline, "the state that the test waits for never came")
+            try await Task.sleep(for: .milliseconds(5))
+        }
+        await watcher.close()
     }
 }

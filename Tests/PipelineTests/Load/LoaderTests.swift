@@ -128,8 +128,7 @@ import Testing
                     }
                 }
             }
-            try await waitUntil(
-                run,
+            try await run.waitUntil(
                 """
                 SELECT count(*) > 0 FROM pg_locks WHERE relation = 'products_id_seq'::regclass
                     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
@@ -174,8 +173,7 @@ import Testing
                     }
                 }
             }
-            try await waitUntil(
-                run,
+            try await run.waitUntil(
                 "SELECT count(*) > 0 FROM pg_stat_activity WHERE query LIKE '%pg_sleep(1)%' AND pid <> pg_backend_pid()"
             )
             let end = try await run(text)
@@ -198,8 +196,8 @@ import Testing
             let hold = try await holdImport(run)
             let text = "sku,name\n" + (0..<count).map { "P-\($0),same\n" }.joined() + "NEW-1,new\n"
             let running = Task { try await run(text) }
-            try await waitUntil(run, LoaderTests.importIsHeld)
-            try await withoutWaiting(run, "DELETE FROM products")
+            try await run.waitUntil(LoaderTests.importIsHeld)
+            try await run.withoutWaiting("DELETE FROM products")
             await hold.close()
             let end = try await running.value
             #expect(end.state == .completed)
@@ -224,8 +222,8 @@ import Testing
             }
             let hold = try await holdImport(run)
             let running = Task { try await run(file("new") + "NEW-1,new\n") }
-            try await waitUntil(run, LoaderTests.importIsHeld)
-            if !afterwards { try await withoutWaiting(run, "DELETE FROM products") }
+            try await run.waitUntil(LoaderTests.importIsHeld)
+            if !afterwards { try await run.withoutWaiting("DELETE FROM products") }
             let time = try await ContinuousClock().measure {
                 await hold.close()
                 let end = try await running.value
@@ -243,8 +241,8 @@ import Testing
             let hold = try await holdImport(run)
             let text = "sku,name\n" + (0..<3000).map { "P-\($0),same\n" }.joined() + "EDIT,2\nNEW-1,new\n"
             let running = Task { try await run(text) }
-            try await waitUntil(run, LoaderTests.importIsHeld)
-            try await withoutWaiting(run, "UPDATE products SET name = 'theirs' WHERE sku IN ('EDIT', 'P-5')")
+            try await run.waitUntil(LoaderTests.importIsHeld)
+            try await run.withoutWaiting("UPDATE products SET name = 'theirs' WHERE sku IN ('EDIT', 'P-5')")
             await hold.close()
             let end = try await running.value
             #expect(end.rows.updated == 1)
@@ -259,9 +257,9 @@ import Testing
             try await run("sku,name\nA,1\nB,1\nC,1\n")
             let hold = try await holdImport(run)
             let running = Task { try await run("sku,name\nA,2\nB,2\nC,2\nNEW-1,x\n") }
-            try await waitUntil(run, LoaderTests.importIsHeld)
-            try await withoutWaiting(run, "DELETE FROM products WHERE sku = 'A'")
-            try await withoutWaiting(run, "UPDATE products SET sku = 'renamed' WHERE sku = 'B'")
+            try await run.waitUntil(LoaderTests.importIsHeld)
+            try await run.withoutWaiting("DELETE FROM products WHERE sku = 'A'")
+            try await run.withoutWaiting("UPDATE products SET sku = 'renamed' WHERE sku = 'B'")
             await hold.close()
             let end = try await running.value
             #expect(end.rows.updated == 1 && end.rows.created == 3)
@@ -275,7 +273,7 @@ import Testing
             let hold = try await holdImport(run)
             let cancellation = ImportCancellation()
             let running = Task { try await run("sku,name\nA,2\nNEW-1,x\n", cancellation: cancellation) }
-            try await waitUntil(run, LoaderTests.importIsHeld)
+            try await run.waitUntil(LoaderTests.importIsHeld)
             cancellation.request()
             let end = try await running.value
             await hold.close()
@@ -293,7 +291,7 @@ import Testing
         try await ImportRun.with { run in
             let hold = try await holdImport(run)
             let running = Task { try await run("sku,name\nA,2\nNEW-1,x\n") }
-            try await waitUntil(run, LoaderTests.importIsHeld)
+            try await run.waitUntil(LoaderTests.importIsHeld)
             try await run.database.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'COPY products%' AND datname = current_database()"
             )
@@ -326,24 +324,4 @@ import Testing
         SELECT count(*) > 0 FROM pg_stat_activity
         WHERE query LIKE 'COPY products%' AND wait_event = 'advisory' AND datname = current_database()
         """
-
-    /// Runs a statement that would fail if it had to wait for the import, which is held.
-    private func withoutWaiting(_ run: ImportRun, _ statement: SQL) async throws {
-        try await run.database.session.run { connection in
-            try connection.transaction {
-                try connection.execute(script: "SET LOCAL lock_timeout = '5s'")
-                try connection.query(statement)
-            }
-        }
-    }
-
-    private func waitUntil(_ run: ImportRun, _ condition: SQL) async throws {
-        let watcher = Session(run.database.conninfo)
-        let deadline = ContinuousClock.now + .seconds(120)
-        while try await !watcher.run({ try $0.query(condition)[0][0, as: Bool.self] }) {
-            try #require(ContinuousClock.now < deadline, "the state that the test waits for never came")
-            try await Task.sleep(for: .milliseconds(5))
-        }
-        await watcher.close()
-    }
 }
