@@ -40,11 +40,7 @@ struct DatabaseAccess: Sendable {
     private static func open(_ settings: Settings, _ logger: Logger) async throws -> DatabaseAccess {
         if let url = settings.databaseURL { return DatabaseAccess(conninfo: url, cluster: nil) }
         do {
-            do {
-                try makeFolder(settings.data)
-            } catch {
-                throw CommandError.failed("IMPORTER_DATA is \"\(settings.data)\", which cannot be a folder: \(error).")
-            }
+            try settings.makeFolder("IMPORTER_DATA", settings.data)
             let start = Task {
                 try await EmbeddedCluster.start(directory: settings.clusterFolder, logger: logger)
             }

@@ -89,6 +89,7 @@ private struct ForegroundImport {
             return unreadable(name, dryRun, .internal, "\(path) may not be read by this user. Change its permissions.")
         }
 
+        try settings.makeFolder("IMPORTER_OUTBOX", settings.outbox)
         try outbox.prepare()
         let id = ImportID.mint(at: received)
         let job = ImportJob(

@@ -77,6 +77,17 @@ struct Settings: Sendable {
 
     var clusterFolder: FilePath { FilePath("\(data)/postgres") }
 
+    /// Makes the folder that a setting names. Trouble that may pass is left to whoever uses the folder.
+    func makeFolder(_ key: String, _ path: String) throws {
+        do {
+            try Pipeline.makeFolder(path)
+            guard access(path, W_OK | X_OK) == 0 else { throw SystemError("writing into \(path)", errno) }
+        } catch let error as SystemError where !error.isTransient {
+            throw CommandError.failed(
+                "\(key) is \"\(path)\", which cannot be used (\(error)). Name a folder that this user may write to.")
+        }
+    }
+
     /// For printing: the URL without its password.
     var databaseDescription: String? {
         guard let databaseURL else { return nil }

@@ -12,6 +12,8 @@ struct Up: AsyncParsableCommand {
     func run() async throws {
         let settings = try await Settings.load(options)
         try Services.adminOptions(settings)
+        try settings.makeFolder("IMPORTER_INBOX", settings.inbox)
+        try settings.makeFolder("IMPORTER_OUTBOX", settings.outbox)
         let logger = settings.logger(default: .notice)
         try await DatabaseAccess.with(settings, waiting: true, logger: logger) { database in
             let services = Services([.inbox, .admin], settings: settings, database: database, logger: logger)

@@ -10,6 +10,8 @@ struct Watch: AsyncParsableCommand {
 
     func run() async throws {
         let settings = try await Settings.load(options)
+        try settings.makeFolder("IMPORTER_INBOX", settings.inbox)
+        try settings.makeFolder("IMPORTER_OUTBOX", settings.outbox)
         let logger = settings.logger()
         try await DatabaseAccess.with(settings, waiting: true, logger: logger) { database in
             let services = Services([.inbox], settings: settings, database: database, logger: logger)

@@ -240,6 +240,23 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        ("IMPORTER_INBOX", "up"), ("IMPORTER_OUTBOX", "watch"), ("IMPORTER_DATA", "serve"),
+        ("IMPORTER_OUTBOX", "import"),
+    ]) func aFolderThatCannotBeMadeIsNamed(key: String, command: String) async throws {
+        try await withTemporaryFolder { folder in
+            let file = "\(folder)/products.csv"
+            try "sku\nA\n".write(toFile: file, atomically: true, encoding: .utf8)
+            var program = Program(folder: folder, database: nil)
+            program.environment[key] = "\(file)/folder"
+            let ended = try command == "import" ? program.run(command, file) : program.run(command)
+            #expect(ended.status == 1)
+            #expect(ended.errors.contains("\(key) is \"\(file)/folder\""), "\(ended.errors)")
+            #expect(ended.errors.contains("Not a directory") && ended.errors.contains("Name a folder"))
+            #expect(processes(mentioning: folder).isEmpty)
+        }
+    }
+
     /// A service that fails ends all others, and with them the program and its database.
     @Test(arguments: ["serve", "up"]) func aPortThatIsTakenEndsTheProgram(command: String) async throws {
         try await withTemporaryFolder { folder in
