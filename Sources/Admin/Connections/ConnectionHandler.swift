@@ -1,5 +1,6 @@
 internal import HTTPTypes
 internal import NIOCore
+internal import NIOHTTP1
 internal import NIOHTTPTypes
 
 /// A request's body came in slower than anybody needs to send one.
@@ -13,6 +14,9 @@ struct RequestTooSlow: Error {}
 ///
 /// An answer that is given before the whole body is here (it is too large, say) is followed by the end of the
 /// connection: otherwise the rest would have to be read.
+///
+/// What is no HTTP request at all never reaches the router: the server's own answer to it, which is empty, becomes one
+/// that says why.
 final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPRequestPart
     typealias InboundOut = HTTPRequestPart
@@ -28,6 +32,8 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
     private var waitsSince: NIODeadline?
     private var check: RepeatedTask?
     private var farewell: Scheduled<Void>?
+    /// What the server said about something that could not be read.
+    private var refusal: Problem?
 
     static let grace = TimeAmount.seconds(30)
     static let bytesPerSecond = 4 << 10
@@ -72,11 +78,22 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        if case .end = unwrapOutboundIn(data) {
+        let part = unwrapOutboundIn(data)
+        if case .head(let head) = part, let answer = refusal?.replacing(head) {
+            context.write(wrapOutboundOut(.head(answer.head)), promise: promise)
+            context.write(wrapOutboundOut(.body(answer.body)), promise: nil)
+            return
+        }
+        if case .end = part {
             limit.changed(context.channel, to: .idle)
-            if isReceiving { sayFarewell(context) }
+            if isReceiving || refusal != nil { sayFarewell(context) }
         }
         context.write(data, promise: promise)
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if let error = error as? HTTPParserError { refusal = Problem(error) }
+        context.fireErrorCaught(error)
     }
 
     // MARK: A body
@@ -113,5 +130,34 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
         farewell = context.eventLoop.scheduleTask(in: ConnectionHandler.linger) {
             bound.value.close(mode: .all, promise: nil)
         }
+    }
+}
+
+extension Problem {
+    /// A request that cannot be read.
+    fileprivate init(_ error: HTTPParserError) {
+        switch error {
+        case .headerOverflow:
+            self.init(.requestHeaderFieldsTooLarge, "The address or a header of the request is too long. Shorten it.")
+        case .invalidMethod:
+            self.init(.notImplemented, "This server knows no such method. See /openapi.json for those it knows.")
+        case .invalidVersion:
+            self.init(.httpVersionNotSupported, "This server speaks HTTP/1.1.")
+        default:
+            self.init(.badRequest, "This is no HTTP/1.1 request that can be read. Send it again.")
+        }
+    }
+
+    /// The whole answer in place of the empty one of the server; nil when it is another one.
+    fileprivate func replacing(_ head: HTTPResponse) -> (head: HTTPResponse, body: ByteBuffer)? {
+        guard head.status == .badRequest, head.headerFields[.contentLength] == "0",
+            let json = try? ByteBuffer(json: self)
+        else { return nil }
+        var answer = HTTPResponse(status: status, headerFields: head.headerFields)
+        answer.headerFields[.contentType] = Problem.mediaType
+        answer.headerFields[.contentLength] = "\(json.readableBytes)"
+        answer.headerFields[.cacheControl] = "no-store"
+        SecurityHeaders.add(to: &answer.headerFields)
+        return (answer, json)
     }
 }

@@ -3,6 +3,8 @@ internal import Hummingbird
 
 /// An error answer, `application/problem+json` (RFC 9457). Thrown by whoever finds it, rendered by `ErrorResponses`.
 struct Problem: Error {
+    static let mediaType = "application/problem+json"
+
     /// What is wrong with one field of what was sent.
     struct FieldError: Encodable, Equatable {
         let field: String
@@ -59,7 +61,7 @@ extension Problem: Encodable {
     }
 
     func response() throws -> Response {
-        var response = try Response(status: status, json: self, type: "application/problem+json")
+        var response = try Response(status: status, json: self, type: Problem.mediaType)
         response.headers.append(contentsOf: headers)
         return response
     }

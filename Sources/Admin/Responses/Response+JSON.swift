@@ -6,14 +6,20 @@ internal import Hummingbird
 extension Response {
     /// JSON in UTF-8, keys sorted, times as in progress files. Never kept by caches: what it says is about now.
     init(status: HTTPResponse.Status = .ok, json value: some Encodable, type: String = "application/json") throws {
+        self.init(
+            status: status, headers: [.contentType: type, .cacheControl: "no-store"],
+            body: ResponseBody(byteBuffer: try ByteBuffer(json: value)))
+    }
+}
+
+extension ByteBuffer {
+    init(json value: some Encodable) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         encoder.dateEncodingStrategy = .custom { date, encoder in
             var value = encoder.singleValueContainer()
             try value.encode(ImportProgress.timestamp(date))
         }
-        self.init(
-            status: status, headers: [.contentType: type, .cacheControl: "no-store"],
-            body: ResponseBody(byteBuffer: ByteBuffer(bytes: try encoder.encode(value))))
+        self.init(bytes: try encoder.encode(value))
     }
 }

@@ -10,13 +10,15 @@ struct SecurityHeaders: RouterMiddleware {
 
     func handle(_ request: Request, context: AdminContext, next: AdminNext) async throws -> Response {
         var response = try await next(request, context)
-        if response.headers[.contentSecurityPolicy] == nil {
-            response.headers[.contentSecurityPolicy] = SecurityHeaders.pagePolicy
-        }
-        response.headers[.xContentTypeOptions] = "nosniff"
-        // Not no-referrer: with it Chromium sends `Origin: null` on a form's POST.
-        response.headers[.referrerPolicy] = "same-origin"
+        SecurityHeaders.add(to: &response.headers)
         return request.method == .head ? response.createHeadResponse() : response
+    }
+
+    static func add(to headers: inout HTTPFields) {
+        if headers[.contentSecurityPolicy] == nil { headers[.contentSecurityPolicy] = pagePolicy }
+        headers[.xContentTypeOptions] = "nosniff"
+        // Not no-referrer: with it Chromium sends `Origin: null` on a form's POST.
+        headers[.referrerPolicy] = "same-origin"
     }
 }
 
