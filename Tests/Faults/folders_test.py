@@ -60,7 +60,7 @@ class FullOutbox(unittest.TestCase):
                  lambda: f"both are applied: {world.log()[-3000:]}", 30)
             self.assertIsNone(watcher.poll())
             os.unlink(filler)
-            oracle.check(self, world, settle=75, patience=5)
+            oracle.check(self, world, settle=75)
             world.stop(watcher)
             oracle.check(self, world, settle=0, stopped=True)
 
@@ -78,7 +78,7 @@ class FullOutbox(unittest.TestCase):
             self.assertEqual(world.value("SELECT count(*) FROM imports WHERE filed_at IS NULL"), "1")
             self.assertIsNone(watcher.poll())
             os.unlink(filler)
-            oracle.check(self, world, settle=75, patience=5)
+            oracle.check(self, world, settle=75)
 
 
 class TwoFileSystems(unittest.TestCase):
@@ -224,7 +224,7 @@ class Permissions(unittest.TestCase):
                  lambda: f"it is applied: {world.log()[-3000:]}", 30)
             self.assertIsNone(watcher.poll())
             subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
-            oracle.check(self, world, settle=75, patience=5)
+            oracle.check(self, world, settle=75)
 
     def test_wrong_permissions(self):
         """As another user than root: a file that may not be read, a folder that may not be written."""
@@ -265,7 +265,7 @@ class Permissions(unittest.TestCase):
             wait(lambda: world.value("SELECT count(*) FROM imports WHERE state = 'completed'") == "3",
                  lambda: f"it is applied: {world.log()[-3000:]}", 30)
             shutil.chown(world.outbox, "nobody", "nogroup")
-            oracle.check(self, world, settle=75, patience=5)
+            oracle.check(self, world, settle=75)
             self.assertIsNone(watcher.poll())
 
 

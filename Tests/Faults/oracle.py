@@ -13,14 +13,15 @@ OURS = {".work", "preview"}
 FILES = {"progress.json", "report.html", "rejects.csv", "errors.csv"}
 
 
-def check(test, world, stopped=False, settle=60, foreign=(), patience=0, any_order=False):
+def check(test, world, stopped=False, settle=60, foreign=(), patience=5, any_order=False):
     """All invariants.
 
     test: the unittest case, which fails with a list of what is broken.
     stopped: the program has ended, so that nothing of it may be left in the server either.
     settle: how many seconds it may take until nothing is left to be done; 0 if that is known.
     foreign: names in the inbox that are no drops and stay where they are.
-    patience: seconds after which what is left over must be gone: recovery looks every half minute.
+    patience: seconds after which what is left over must be gone: a program that has just started may be about to
+        remove it, and recovery looks every half minute.
     any_order: a file could not be looked at, so the order in which files became ready is not that of the drops.
     """
     if settle:
