@@ -223,6 +223,7 @@ package struct ImportPipeline: Sendable {
                 try noteLoaded(loader, job, products, tracker)
 
                 tracker.enter(.finish, "Finishing")
+                try loader.feed?.write()
                 guard source.isUnchanged else { throw SourceChanged() }
                 let sha256 = try hash.wait()
                 tracker.update {

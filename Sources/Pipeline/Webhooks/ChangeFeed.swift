@@ -33,8 +33,8 @@ struct ChangeFeed {
     func keepOld(ids: ArrayParameter) throws { try store.keepOld(ids: ids) }
     func keepOld(keys: ArrayParameter) throws { try store.keepOld(keys: keys) }
 
-    /// Cuts the changes into messages and makes their events.
-    func enqueue() throws {
+    /// Cuts the changes into messages. Of a large import this takes seconds.
+    func write() throws {
         var message = Message()
         try store.read { change in
             guard let product = ChangeFeed.product(change) else { return }
@@ -42,8 +42,10 @@ struct ChangeFeed {
             message.append(product)
         }
         try message.end(store)
-        try store.enqueue(importID, at: ImportProgress.timestamp(Date()))
     }
+
+    /// Makes events of the messages.
+    func enqueue() throws { try store.enqueue(importID, at: ImportProgress.timestamp(Date())) }
 
     private struct Message {
         private var index = 0
