@@ -19,7 +19,7 @@ extension ProductStore {
     }
 
     /// Whether `products` may be replaced: it is as our migrations made it, so that nothing would get lost with it,
-    /// and nobody is at work on it. That it is empty is for the caller to know.
+    /// and nobody else is at work on it. That it is empty is for the caller to know.
     package func canBeReplaced() throws -> Bool {
         try connection.query(
             """
@@ -30,10 +30,13 @@ extension ProductStore {
                 WHERE c.oid = 'products'::regclass AND n.nspname = current_schema()
                     AND pg_get_userbyid(c.relowner) = current_user
                     AND c.relkind = 'r' AND c.relpersistence = 'p' AND c.reltablespace = 0 AND c.reloptions IS NULL
+                    AND c.relreplident = 'd' AND obj_description(c.oid, 'pg_class') IS NULL
                     AND NOT c.relispartition AND NOT c.relhassubclass
                     AND NOT c.relhastriggers AND NOT c.relhasrules AND NOT c.relrowsecurity
                     AND c.relacl IS NULL AND s.relacl IS NULL
-                    AND NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = c.oid AND attacl IS NOT NULL)
+                    AND NOT EXISTS (
+                        SELECT FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0
+                            AND (attacl IS NOT NULL OR attoptions IS NOT NULL OR attstattarget >= 0))
                     AND NOT EXISTS (SELECT FROM pg_policy WHERE polrelid = c.oid)
                     AND (SELECT array_agg(i.relname::text ORDER BY i.relname COLLATE "C")
                         FROM pg_index JOIN pg_class i ON i.oid = indexrelid WHERE indrelid = c.oid)
@@ -45,7 +48,7 @@ extension ProductStore {
                             AND deptype = 'n' AND classid <> 'pg_constraint'::regclass)
                     AND NOT EXISTS (
                         SELECT FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
-                        WHERE l.relation = c.oid AND l.pid IS DISTINCT FROM pg_backend_pid()
+                        WHERE l.relation = c.oid AND l.granted AND l.pid IS DISTINCT FROM pg_backend_pid()
                             AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
                             AND (l.mode <> 'AccessShareLock' OR a.xact_start < clock_timestamp() - interval '1 s')))
             """)[0][0]
@@ -67,7 +70,8 @@ extension ProductStore {
     /// Puts the fresh table in the place of `products`, which others can read and write again when the transaction
     /// has ended. Statements of theirs that wait meanwhile find the new table.
     ///
-    /// - Returns: false when somebody is at work on `products`, or has stored one: then nothing has happened.
+    /// - Returns: false when somebody is at work on `products`, has stored one or built something on it since we began:
+    ///   then nothing has happened.
     package func replaceByFreshTable() throws -> Bool {
         let isLocked = try (1...3).contains { _ in
             try within("100ms") {
@@ -78,7 +82,8 @@ extension ProductStore {
                         """)
             }
         }
-        guard isLocked, try connection.query("SELECT NOT EXISTS (SELECT FROM products)")[0][0] else { return false }
+        guard isLocked, try canBeReplaced(), try connection.query("SELECT NOT EXISTS (SELECT FROM products)")[0][0]
+        else { return false }
         try connection.execute(
             script: """
                 DO $$ DECLARE fresh regclass := pg_get_serial_sequence('products_fresh', 'id'); BEGIN

@@ -27,6 +27,7 @@ class Reader(threading.Thread):
         self.world = world
         self.counts = set()
         self.slowest = 0
+        self.errors = []
         self._stopping = threading.Event()
 
     def run(self):
@@ -34,7 +35,8 @@ class Reader(threading.Thread):
             began = time.monotonic()
             try:
                 self.counts.add(int(self.world.value("SELECT count(*) FROM products")))
-            except RuntimeError:
+            except RuntimeError as error:
+                self.errors.append(str(error))
                 continue
             self.slowest = max(self.slowest, time.monotonic() - began)
 
@@ -143,7 +145,7 @@ class FirstLoad(unittest.TestCase):
             rounds, replaced = 20 if IS_SOAK else 3, 0
             for round in range(rounds):
                 table = self.empty(world)
-                with Reader(world), Reader(world):
+                with Reader(world) as first, Reader(world) as second:
                     drop = world.drop(model.sequence(0, ROWS, f"v{round}"))
                     time.sleep(world.random.uniform(0, 0.8))
                     (before,), = world.sql("SELECT count(*) FROM products")
@@ -153,6 +155,7 @@ class FirstLoad(unittest.TestCase):
                     self.assertLess(time.monotonic() - began, 10)
                     world.model.products[f"theirs-{round}"] = [f"THEIRS-{round}", "theirs", "", "t"]
                     world.settle(90)
+                self.assertEqual(first.errors + second.errors, [])
                 # Before the import had anything, theirs was overwritten; afterwards it was not stored.
                 if int(world.value("SELECT updated FROM imports ORDER BY id DESC LIMIT 1")):
                     self.assertEqual(before, "0")

@@ -30,7 +30,7 @@ import Testing
         }
     }
 
-    /// Statements that a session prepared before, and one that waits while the table is replaced.
+    /// Also by statements that were prepared before.
     @Test func otherSessionsFindTheNewTable() async throws {
         try await ImportRun.with { run in
             let other = Session(run.database.conninfo)
@@ -53,6 +53,8 @@ import Testing
             "CREATE TABLE theirs (product bigint REFERENCES products)",
             "CREATE POLICY theirs ON products USING (true)",
             "ALTER TABLE products SET (fillfactor = 90)",
+            "ALTER TABLE products ALTER name SET STATISTICS 500",
+            "COMMENT ON TABLE products IS 'theirs'",
             """
             CREATE FUNCTION theirs() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
             CREATE TRIGGER theirs AFTER INSERT ON products EXECUTE FUNCTION theirs()
@@ -81,6 +83,16 @@ import Testing
             #expect(try await run.database.value("SELECT count(*) FROM products") == FirstLoadTests.count + 1)
             #expect(try await run.database.value("SELECT name FROM products WHERE sku = 'P-9'") == "mine")
             #expect(try await run.database.value("SELECT count(DISTINCT id) FROM products") == FirstLoadTests.count + 1)
+        }
+    }
+
+    @Test func whatSomebodyBuildsMeanwhileStays() async throws {
+        try await ImportRun.with { run in
+            let before = try await oid(run)
+            let end = try await beside(run) { try await run.withoutWaiting("GRANT SELECT ON products TO pg_monitor") }
+            #expect(end.rows.created == FirstLoadTests.count)
+            #expect(try await oid(run) == before)
+            #expect(try await run.database.value("SELECT has_table_privilege('pg_monitor', 'products', 'SELECT')"))
         }
     }
 
