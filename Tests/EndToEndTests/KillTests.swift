@@ -14,8 +14,14 @@ import Testing
             + (0..<KillTests.rows).map { "P-\($0),Name \($0 % 3 == 0 ? version : 0),\"some\ntext\"\r\n" }.joined()
     }
 
+    /// The statement that fills the catalogue where it is.
+    private static let copying = "COPY products % FROM STDIN%"
+
     /// Kills in the middle of a stage, seen from outside, and checks every invariant after the restart.
-    @Test(arguments: ["claim", "COPY products % FROM STDIN%", KillTests.readingBack, "committed"])
+    @Test(arguments: [
+        "claim", "COPY products_fresh % FROM STDIN%", "CREATE UNIQUE INDEX%", KillTests.copying, KillTests.readingBack,
+        "committed",
+    ])
     func isTakenUpAgain(moment: String) async throws {
         try await TestDatabase.with { database in
             try await withTemporaryFolder { folder in
@@ -23,6 +29,10 @@ import Testing
                 // For the look at what is unchanged there must be something to look at.
                 if moment == KillTests.readingBack {
                     try await importCompletely(program, database, text(1))
+                }
+                // What is built on the table keeps the program from putting another one in its place.
+                if moment == KillTests.copying {
+                    try await database.execute("CREATE VIEW theirs AS SELECT sku FROM products")
                 }
                 let first = try program.start("watch")
                 try program.drop("products.csv", text(2))

@@ -106,7 +106,8 @@ extension ReportPage {
         let stages: [(String, String, Bool)] = [
             ("parse", "Reading", false), ("dedupe", "Finding duplicates", false), ("load", "Loading", false),
             ("compare", "comparing with the catalogue", true), ("insert", "new products", true),
-            ("update", "changed products", true), ("verify", "looking once more", true), ("finish", "Finishing", false),
+            ("index", "their index", true), ("update", "changed products", true), ("verify", "looking once more", true),
+            ("finish", "Finishing", false),
         ]
         let bars = stages.compactMap { key, name, isPart in
             seconds[key].flatMap { isPart && $0 == 0 ? nil : ReportChart.Bar(name: name, seconds: $0, isPart: isPart) }
