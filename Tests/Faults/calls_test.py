@@ -66,9 +66,7 @@ class KilledAtCalls(unittest.TestCase):
         tracer = tracing.Tracer(watcher.pid, thread, call, f"signal=KILL:when={number}")
         try:
             drop(world)
-            deadline = time.monotonic() + 20
-            while watcher.poll() is None and world.unsettled() and time.monotonic() < deadline:
-                time.sleep(0.02)
+            world.is_killed(watcher)
             # The overview and the last delivery come a little later.
             deadline = time.monotonic() + (1.2 if thread in ("outbox", "webhooks-db") else 0.2)
             while watcher.poll() is None and time.monotonic() < deadline:
@@ -95,10 +93,7 @@ class KilledAtCalls(unittest.TestCase):
         drop(world)
         second = world.start(under=tracing.under(call, f"signal=KILL:when={number}"))
         try:
-            deadline = time.monotonic() + 20
-            while second.poll() is None and world.unsettled() and time.monotonic() < deadline:
-                time.sleep(0.02)
-            was_reached = second.poll() is not None
+            was_reached = world.is_killed(second)
         finally:
             world.kill(second)
         self.finish(world)

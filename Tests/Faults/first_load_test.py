@@ -75,10 +75,7 @@ class FirstLoad(unittest.TestCase):
         tracer = tracing.Tracer(watcher.pid, "import-db", call, f"signal=KILL:when={number}")
         try:
             world.drop(model.sequence(0, ROWS, f"v{len(world.drops)}"))
-            deadline = time.monotonic() + 20
-            while watcher.poll() is None and world.unsettled() and time.monotonic() < deadline:
-                time.sleep(0.02)
-            was_reached = watcher.poll() is not None
+            was_reached = world.is_killed(watcher)
         finally:
             world.kill(watcher)
             tracer.stop()

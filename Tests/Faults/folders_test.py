@@ -109,9 +109,7 @@ class TwoFileSystems(unittest.TestCase):
         tracer = tracing.Tracer(watcher.pid, "filing", call, f"signal=KILL:when={number}")
         try:
             world.drop(model.sequence(0, 3000, f"v{len(world.drops)}"))
-            deadline = time.monotonic() + 10
-            while watcher.poll() is None and world.unsettled() and time.monotonic() < deadline:
-                time.sleep(0.02)
+            world.is_killed(watcher, 10)
             time.sleep(0.1)
             was_reached = watcher.poll() is not None
         finally:

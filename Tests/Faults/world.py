@@ -292,6 +292,13 @@ class World:
         """Deliveries that a killed program had in hand are due again: waiting for that would take eleven seconds."""
         self.sql("UPDATE webhook_deliveries SET leased_until = now() WHERE lease IS NOT NULL")
 
+    def is_killed(self, process, seconds=20):
+        """Waits until the process has been killed by its tracer, or nothing is left to be done; gives which."""
+        deadline = time.monotonic() + seconds
+        while process.poll() is None and self.unsettled() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return process.poll() is not None
+
     def settle(self, seconds=60):
         wait(lambda: self.unsettled() is None, lambda: f"{self.unsettled()}\n{self.log()[-4000:]}", seconds, 0.05)
 
