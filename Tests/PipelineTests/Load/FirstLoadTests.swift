@@ -55,6 +55,7 @@ import Testing
             "ALTER TABLE products SET (fillfactor = 90)",
             "ALTER TABLE products ALTER name SET STATISTICS 500",
             "COMMENT ON TABLE products IS 'theirs'",
+            "ALTER TABLE products OWNER TO pg_monitor",
             """
             CREATE FUNCTION theirs() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
             CREATE TRIGGER theirs AFTER INSERT ON products EXECUTE FUNCTION theirs()
@@ -68,6 +69,29 @@ import Testing
             #expect(end.state == .completed && end.rows.created == FirstLoadTests.count)
             #expect(try await oid(run) == before)
             #expect(try await run.database.value("SELECT count(*) FROM products") == FirstLoadTests.count)
+        }
+    }
+
+    /// Before the first row, and when all are there.
+    @Test(arguments: ["CREATE TABLE", "CREATE INDEX"]) func whatTheServerRefusesIsDoneWithout(command: String)
+        async throws
+    {
+        try await ImportRun.with { run in
+            try await run.database.session.run {
+                try $0.execute(
+                    script: SQL(
+                        verbatim: """
+                            CREATE FUNCTION refuse() RETURNS event_trigger LANGUAGE plpgsql AS
+                                $$ BEGIN RAISE 'not here'; END $$;
+                            CREATE EVENT TRIGGER refuse ON ddl_command_end WHEN TAG IN ('\(command)')
+                                EXECUTE FUNCTION refuse()
+                            """))
+            }
+            let before = try await oid(run)
+            let end = try await run(FirstLoadTests.text)
+            #expect(end.state == .completed && end.rows.created == FirstLoadTests.count && end.rows.duplicates == 1)
+            #expect(try await oid(run) == before)
+            #expect(try await run.database.value("SELECT count(DISTINCT id) FROM products") == FirstLoadTests.count)
         }
     }
 
