@@ -1,8 +1,8 @@
 internal import Postgres
 
 /// The first load of a catalogue. Its rows go into a table that nobody else sees, without indexes; the indexes are
-/// built once the rows are there, which takes a third of the time of filling them row by row; and the table takes the
-/// place of the empty one. See docs/decisions/0013-first-load.md.
+/// built once the rows are there, which is quicker than filling them row by row; and the table takes the place of the
+/// empty one. See docs/decisions/0013-first-load.md.
 extension ProductStore {
     /// Where `copyNew` stores products.
     package enum Table: Sendable {

@@ -32,7 +32,7 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
     private var waitsSince: NIODeadline?
     private var check: RepeatedTask?
     private var farewell: Scheduled<Void>?
-    /// What the server said about something that could not be read.
+    /// What is to be said about something that could not be read.
     private var refusal: Problem?
 
     static let grace = TimeAmount.seconds(30)

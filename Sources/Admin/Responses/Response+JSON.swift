@@ -4,7 +4,7 @@ internal import HTTPTypes
 internal import Hummingbird
 
 extension Response {
-    /// JSON in UTF-8, keys sorted, times as in progress files. Never kept by caches: what it says is about now.
+    /// JSON that caches never keep: what it says is about now.
     init(status: HTTPResponse.Status = .ok, json value: some Encodable, type: String = "application/json") throws {
         self.init(
             status: status, headers: [.contentType: type, .cacheControl: "no-store"],
@@ -13,6 +13,7 @@ extension Response {
 }
 
 extension ByteBuffer {
+    /// JSON in UTF-8, keys sorted, times as in progress files.
     init(json value: some Encodable) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
