@@ -19,7 +19,7 @@ extension ProductStore {
     }
 
     /// Whether `products` may be replaced: it is as our migrations made it, so that nothing would get lost with it,
-    /// and nobody else is at work on it. That it is empty is for the caller to know.
+    /// nobody else is at work on it, and no page of it is left that an older snapshot could still read rows from.
     package func canBeReplaced() throws -> Bool {
         try connection.query(
             """
@@ -30,7 +30,7 @@ extension ProductStore {
                 WHERE c.oid = 'products'::regclass AND n.nspname = current_schema()
                     AND pg_get_userbyid(c.relowner) = current_user
                     AND c.relkind = 'r' AND c.relpersistence = 'p' AND c.reltablespace = 0 AND c.reloptions IS NULL
-                    AND c.relreplident = 'd' AND obj_description(c.oid, 'pg_class') IS NULL
+                    AND pg_relation_size(c.oid) = 0 AND c.relreplident = 'd' AND obj_description(c.oid, 'pg_class') IS NULL
                     AND NOT c.relispartition AND NOT c.relhassubclass
                     AND NOT c.relhastriggers AND NOT c.relhasrules AND NOT c.relrowsecurity
                     AND c.relacl IS NULL AND s.relacl IS NULL
@@ -38,8 +38,12 @@ extension ProductStore {
                         SELECT FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0
                             AND (attacl IS NOT NULL OR attoptions IS NOT NULL OR attstattarget >= 0))
                     AND NOT EXISTS (SELECT FROM pg_policy WHERE polrelid = c.oid)
+                    AND NOT EXISTS (SELECT FROM pg_statistic_ext WHERE stxrelid = c.oid)
+                    AND NOT EXISTS (
+                        SELECT FROM pg_default_acl WHERE defaclrole = c.relowner AND defaclobjtype IN ('r', 'S'))
                     AND (SELECT array_agg(i.relname::text ORDER BY i.relname COLLATE "C")
-                        FROM pg_index JOIN pg_class i ON i.oid = indexrelid WHERE indrelid = c.oid)
+                        FROM pg_index JOIN pg_class i ON i.oid = indexrelid
+                        WHERE indrelid = c.oid AND i.reloptions IS NULL)
                         = ARRAY['products_pkey', 'ux_products_sku_lower']
                     AND NOT EXISTS (
                         SELECT FROM pg_publication_tables WHERE schemaname = n.nspname AND tablename = c.relname)
@@ -82,8 +86,7 @@ extension ProductStore {
                         """)
             }
         }
-        guard isLocked, try canBeReplaced(), try connection.query("SELECT NOT EXISTS (SELECT FROM products)")[0][0]
-        else { return false }
+        guard isLocked, try canBeReplaced() else { return false }
         try connection.execute(
             script: """
                 DO $$ DECLARE fresh regclass := pg_get_serial_sequence('products_fresh', 'id'); BEGIN

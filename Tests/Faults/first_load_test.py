@@ -51,7 +51,7 @@ class Reader(threading.Thread):
 
 class FirstLoad(unittest.TestCase):
     def empty(self, world):
-        world.sql("DELETE FROM products")
+        world.sql("TRUNCATE products")
         world.model.products.clear()
         return world.value("SELECT 'products'::regclass::oid")
 

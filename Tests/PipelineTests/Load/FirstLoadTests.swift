@@ -13,7 +13,7 @@ import Testing
     @Test func theNewTableIsLikeTheOldOne() async throws {
         try await ImportRun.with { run in
             try await run.database.execute("INSERT INTO products (sku) VALUES ('first'), ('second')")
-            try await run.database.execute("DELETE FROM products")
+            try await run.database.execute("TRUNCATE products")
             let (before, old) = (try await description(run), try await oid(run))
             let end = try await run(FirstLoadTests.text)
             #expect(end.rows.created == FirstLoadTests.count && end.rows.duplicates == 1)
@@ -56,6 +56,9 @@ import Testing
             "ALTER TABLE products ALTER name SET STATISTICS 500",
             "COMMENT ON TABLE products IS 'theirs'",
             "ALTER TABLE products OWNER TO pg_monitor",
+            "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO pg_monitor",
+            "CREATE STATISTICS theirs ON name, active FROM products",
+            "ALTER INDEX ux_products_sku_lower SET (fillfactor = 50)",
             """
             CREATE FUNCTION theirs() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
             CREATE TRIGGER theirs AFTER INSERT ON products EXECUTE FUNCTION theirs()
@@ -69,6 +72,33 @@ import Testing
             #expect(end.state == .completed && end.rows.created == FirstLoadTests.count)
             #expect(try await oid(run) == before)
             #expect(try await run.database.value("SELECT count(*) FROM products") == FirstLoadTests.count)
+        }
+    }
+
+    /// Who began before the products were deleted still reads them, also when others have come in their place.
+    @Test func anOlderSnapshotKeepsItsProducts() async throws {
+        try await ImportRun.with { run in
+            try await run("sku\nA\nB\n")
+            let reader = Session(run.database.conninfo)
+            let (begun, imported) = (Handoff<Void>(), Handoff<Void>())
+            let holder = Task {
+                try await reader.run { connection -> Int in
+                    try connection.transaction {
+                        try connection.execute(script: "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+                        try connection.query("SELECT count(*) FROM imports")
+                        begun.put(())
+                        _ = imported.take()
+                        return try connection.query("SELECT count(*) FROM products")[0][0]
+                    }
+                }
+            }
+            _ = await Task.detached { begun.take() }.value
+            try await run.database.execute("DELETE FROM products")
+            let end = try await run(FirstLoadTests.text)
+            #expect(end.plan?.name == "copy" && end.rows.created == FirstLoadTests.count)
+            imported.put(())
+            #expect(try await holder.value == 2)
+            await reader.close()
         }
     }
 
